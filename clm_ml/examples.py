@@ -1,0 +1,110 @@
+"""Where features meet labels: one customer at one as_of, what was known, and what came."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+
+from clm_ml.config import Config
+from clm_ml.errors import TimelineError
+from clm_ml.features import build_features
+from clm_ml.labels import outcomes, refuse_open
+from clm_ml.snapshot import Prepared, days_known_by, take_snapshot
+from clm_ml.timeline import as_ofs_before, date_of, day_of, label_window
+
+__all__ = ["Examples", "collect_examples", "training_as_ofs"]
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Features and labels, keyed by `as_of` and `customer_id` and sorted by them.
+
+    `frame` has the features of `build_features` and two labels: `ordered` (0 or 1 in the label window) and
+    `spent` (amount in it after returns, in the currency; 0 where nothing happened).
+    """
+
+    frame: pd.DataFrame
+    sampled_share: float = 1.0
+
+    @property
+    def as_ofs(self) -> list[int]:
+        """The as_ofs there are, earliest first."""
+        return sorted(int(day) for day in self.frame["as_of"].unique())
+
+    def at(self, as_ofs: Sequence[int]) -> Examples:
+        """Keep the examples of some as_ofs."""
+        return Examples(self.frame[self.frame["as_of"].isin(as_ofs)].reset_index(drop=True), self.sampled_share)
+
+
+def training_as_ofs(config: Config, first_day: int, as_of: int) -> tuple[int, ...]:
+    """Choose the days to learn from when it is `as_of`: those of the config, or every closed one, a step apart.
+
+    Raises:
+        TimelineError: if a label window asked for is not closed by `as_of`, or the log is too short to learn on
+            one as_of and be judged on a later one whose label window the first did not see.
+    """
+    task, train = config.task, config.train
+    if train.as_ofs == "auto":
+        earliest = first_day + train.at_least_history_days
+        chosen = as_ofs_before(as_of - task.horizon_days, earliest, train.step_days, train.most_as_ofs)
+    else:
+        chosen = tuple(sorted(day_of(day) for day in train.as_ofs))
+        for day in chosen:
+            refuse_open(label_window(day, task.horizon_days), as_of)
+    if not chosen or chosen[0] + task.horizon_days > chosen[-1]:
+        needed = train.at_least_history_days + 2 * task.horizon_days + train.step_days
+        raise TimelineError(
+            f"as_of {date_of(as_of)} is too early to learn: the orders begin on {date_of(first_day)}, and it takes "
+            f"{needed} days ({train.at_least_history_days} of history, two horizons of {task.horizon_days}, a step of "
+            f"{train.step_days}) to learn from one label window and be judged on another. "
+            f"Use {date_of(first_day + needed)} or later, or a shorter horizon."
+        )
+    return chosen
+
+
+def collect_examples(
+    prepared: Prepared,
+    config: Config,
+    as_ofs: Sequence[int],
+    known_by: int,
+    tick: Callable[[str], None] = lambda _: None,
+) -> Examples:
+    """Describe everyone at each as_of, and put beside it what came in the label window.
+
+    Args:
+        prepared: the days.
+        config: for the task and `train.max_examples`; above it, a sample of customers is taken that depends on
+            nothing but their ids.
+        as_ofs: days whose label windows are closed by `known_by`.
+        known_by: nothing that arrived from this day on is used, not for labels either.
+        tick: called after each as_of, with its date.
+    """
+    share = min(1.0, config.train.max_examples / max(1, _people(prepared) * len(as_ofs)))
+    sample = None if share == 1.0 else _sample(prepared, share)
+    days = days_known_by(prepared, known_by)
+    frames = []
+    for as_of in sorted(as_ofs):
+        window = label_window(as_of, config.task.horizon_days)
+        refuse_open(window, known_by)
+        features = build_features(take_snapshot(prepared, as_of, sample), config.task)
+        labelled = features.join(outcomes(days, window), on="customer_id", how="left")
+        frames.append(prepared.tables.engine.collect(labelled, "customer_id").to_pandas())
+        tick(date_of(as_of).isoformat())
+    frame = pd.concat(frames, ignore_index=True)
+    frame = frame.assign(ordered=frame["ordered"].fillna(0).astype(np.int8), spent=frame["spent"].fillna(0.0))
+    return Examples(frame, share)
+
+
+def _people(prepared: Prepared) -> int:
+    count = prepared.order_days.select(nw.col("customer_id").n_unique()).collect(backend="pyarrow")
+    return int(count.item())
+
+
+def _sample(prepared: Prepared, share: float) -> nw.LazyFrame[Any]:
+    ids = [f.select("customer_id") for f in (prepared.order_days, prepared.event_days) if f is not None]
+    return prepared.tables.engine.sample(nw.concat(ids).unique("customer_id"), "customer_id", share)

@@ -1,0 +1,125 @@
+"""The probability of an order in the horizon: trees and their partner, blended, calibrated out of time.
+
+Learners fitted on the earlier as_ofs predict the later ones; there the blend's weight and the calibration's
+slope are found (a sigmoid on log-odds, Platt 1999). Then the learners are fitted again on all as_ofs. The weight
+goes half-way to equal weights, because a weight estimated on a few as_ofs is worse than none (the forecast
+combination puzzle, Stock & Watson 2004). The slope turns about the training's mean log-odds: the level of one
+late as_of is its season, and carrying it over to the next cost log loss on every log tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import minimize
+from scipy.special import expit
+
+from clm_ml.model.partner import RFM_COLUMNS, Partner, fit_partner
+from clm_ml.model.trees import Trees, fit_trees
+
+__all__ = ["Blend", "Probability", "fit_probability"]
+
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+
+
+@dataclass(frozen=True)
+class Blend:
+    """The weight of the trees against their partner, and the slope about the centre."""
+
+    weight: float
+    slope: float
+    centre: float
+
+
+@dataclass(frozen=True)
+class Probability:
+    """A calibrated probability; without trees (too few orders to learn from) it is the rate that was seen."""
+
+    trees: Trees | None
+    partner: Partner | None
+    blend: Blend
+
+    def raw(self, features: pd.DataFrame) -> Floats:
+        """Give the calibrated log-odds, which are what people are ordered by: no ties that the features lack."""
+        if self.trees is None:
+            return np.full(len(features), self.blend.centre)
+        mixed = self.trees.raw(features)
+        if self.partner is not None:
+            mixed = self.blend.weight * mixed + (1 - self.blend.weight) * self.partner.raw(features)
+        return self.blend.centre + self.blend.slope * (mixed - self.blend.centre)
+
+    def predict(self, features: pd.DataFrame) -> Floats:
+        """Give each row's probability of at least one order in the horizon."""
+        return expit(self.raw(features))
+
+    def contributions(self, features: pd.DataFrame) -> pd.DataFrame:
+        """Give each feature's share in each row's calibrated log-odds, against the mean of training."""
+        if self.trees is None:
+            return pd.DataFrame(index=features.index)
+        shares = pd.DataFrame(self.trees.contributions(features)[:, :-1], columns=list(self.trees.columns))
+        shares *= self.blend.weight if self.partner is not None else 1.0
+        if self.partner is not None:
+            shares[list(RFM_COLUMNS)] += (1 - self.blend.weight) * self.partner.contributions(features)
+        return (shares * self.blend.slope).set_index(features.index)
+
+
+def fit_probability(
+    frame: pd.DataFrame, columns: Sequence[str], signs: Mapping[str, int], seed: int, with_partner: bool
+) -> Probability:
+    """Learn from examples of several as_ofs.
+
+    Args:
+        frame: examples, sorted by as_of and customer: the columns, `as_of` and `ordered`.
+        columns: the features to learn from.
+        signs: the sign of a feature's effect, where it is known.
+        seed: of the trees.
+        with_partner: whether the rows have R, F and M.
+    """
+    if min(frame["ordered"].sum(), (1 - frame["ordered"]).sum()) < _FEWEST:
+        rate = (frame["ordered"].sum() + 0.5) / (len(frame) + 1.0)
+        return Probability(None, None, Blend(1.0, 1.0, float(np.log(rate / (1 - rate)))))
+    as_ofs = sorted(frame["as_of"].unique())
+    late = frame["as_of"].isin(as_ofs[-max(1, len(as_ofs) // 3) :])
+    weight, slope = 1.0, 1.0
+    if _enough(frame[~late]) and _enough(frame[late]):
+        early = _learners(frame[~late], columns, signs, seed, with_partner)
+        weight, slope = _find_blend([learner.raw(frame[late]) for learner in early], frame.loc[late, "ordered"])
+    learners = _learners(frame, columns, signs, seed, with_partner)
+    logits = [learner.raw(frame) for learner in learners]
+    mixed = weight * logits[0] + (1 - weight) * logits[-1]
+    partner = learners[1] if with_partner else None
+    return Probability(learners[0], partner, Blend(weight, slope, float(mixed.mean())))
+
+
+#: With fewer of either outcome there is nothing to learn but the rate.
+_FEWEST = 25
+
+
+def _enough(frame: pd.DataFrame) -> bool:
+    return bool(min(frame["ordered"].sum(), (1 - frame["ordered"]).sum()) >= _FEWEST)
+
+
+def _learners(
+    frame: pd.DataFrame, columns: Sequence[str], signs: Mapping[str, int], seed: int, with_partner: bool
+) -> list[Any]:
+    trees = fit_trees(frame[list(columns)], frame["ordered"], signs, "binary", seed)
+    return [trees, fit_partner(frame, frame["ordered"])] if with_partner else [trees]
+
+
+def _find_blend(logits: Sequence[Floats], ordered: Any) -> tuple[float, float]:
+    """Find the weight and the slope with the least log loss; the level is free here, and then forgotten."""
+    trees, partner, came = logits[0], logits[-1], np.asarray(ordered, dtype=np.float64)
+
+    def loss(numbers: Floats) -> float:
+        level, slope, weight = numbers
+        mixed = level + slope * (weight * trees + (1 - weight) * partner)
+        return float(np.mean(np.logaddexp(0, mixed) - came * mixed))
+
+    found = minimize(loss, np.array([0.0, 1.0, 0.5]), bounds=[(-3, 3), (0.5, 1.5), (0, 1)], method="L-BFGS-B").x
+    weight = (float(found[2]) + 0.5) / 2 if len(logits) > 1 else 1.0
+    # As many digits as the evidence has; the last ones would differ between machines.
+    return round(weight, 4), round(float(found[1]), 4)

@@ -1,0 +1,64 @@
+"""The amount of those who order: what is spent in the horizon, given that something is.
+
+With the probability of an order it makes the hurdle: expected value = probability × amount given an order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from clm_ml.errors import ModelError
+from clm_ml.model.trees import Trees, fit_trees
+
+__all__ = ["Amount", "fit_amount"]
+
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+
+
+@dataclass(frozen=True)
+class Amount:
+    """The amount given an order, in the currency; `factor` makes predicted and seen totals meet."""
+
+    trees: Trees
+    factor: float
+
+    def predict(self, features: pd.DataFrame) -> Floats:
+        """Give each row's expected amount in the horizon if they order; never negative."""
+        return self.factor * np.exp(self.trees.raw(features))
+
+
+def fit_amount(frame: pd.DataFrame, columns: Sequence[str], signs: Mapping[str, int], seed: int) -> Amount:
+    """Learn the amount from the examples that ordered.
+
+    A Tweedie loss (power 1.5) on amounts in units of their mean: money is skewed, and the mean must be right.
+    Amounts below zero (more returned than bought) count as zero while learning; the factor, found on the later
+    as_ofs with learners of the earlier, brings the total back to the net amount.
+
+    Args:
+        frame: examples, sorted by as_of and customer: the columns, `as_of`, `ordered` and `spent`.
+        columns: the features to learn from.
+        signs: the sign of a feature's effect on ordering; those of money hold for the amount as well.
+        seed: of the trees.
+    """
+    ordered = frame[frame["ordered"] == 1]
+    unit = float(ordered["spent"].clip(lower=0).mean()) if len(ordered) else 0.0
+    if unit <= 0:
+        raise ModelError("no amount can be learned: nobody who ordered in the training windows spent anything.")
+    signs = {column: sign for column, sign in signs.items() if column.startswith(("amount_", "mean_order_amount"))}
+
+    def learn(rows: pd.DataFrame) -> Trees:
+        target = rows["spent"].clip(lower=0) / unit
+        return fit_trees(rows[list(columns)], target, signs, "tweedie", seed, tweedie_variance_power=1.5)
+
+    as_ofs = sorted(ordered["as_of"].unique())
+    late = ordered["as_of"].isin(as_ofs[-max(1, len(as_ofs) // 3) :])
+    factor = 1.0
+    if late.sum() >= 100 and (~late).sum() >= 100:
+        predicted = np.exp(learn(ordered[~late]).raw(ordered[late])).sum() * unit
+        factor = float(np.clip(ordered.loc[late, "spent"].sum() / predicted, 0.5, 2.0))
+    return Amount(learn(ordered), round(factor, 4) * unit)
