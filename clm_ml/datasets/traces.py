@@ -22,17 +22,32 @@ __all__ = [
     "draw_events",
     "draw_lines",
     "draw_prices",
+    "draw_reductions",
 ]
 
 CATEGORIES = ("bath", "books", "coffee", "garden", "gifts", "lamps", "linen", "office", "pans", "sport", "tea", "toys")
 PRODUCTS = 167 * len(CATEGORIES)
 CHANNELS = ("web", "app", "store", "email", "phone", "chat", "search", "social")
-EVENT_TYPES = ("visit", "email_open", "email_click", "ticket", "satisfaction", "review", "referral", "lead")
+EVENT_TYPES = (
+    "visit",
+    "email_open",
+    "email_click",
+    "ticket",
+    "satisfaction",
+    "review",
+    "referral",
+    "lead",
+    "first_response",
+    "redemption",
+)
 MARKETING = (("search", "brand"), ("search", "generic"), ("social", "prospecting"))  # channel and campaign of spend
+VOUCHER = 0.2
 MONTHS = np.arange(np.datetime64(TRUTH.starts_on, "M"), np.datetime64(TRUTH.complete_until, "M") + 1)
 
 _WEB, _APP, _STORE, _EMAIL, _PHONE, _CHAT, _SEARCH, _SOCIAL = range(len(CHANNELS))
-_VISIT, _OPEN, _CLICK, _TICKET, _SATISFACTION, _REVIEW, _REFERRAL, _LEAD = range(len(EVENT_TYPES))
+_VISIT, _OPEN, _CLICK, _TICKET, _SATISFACTION, _REVIEW, _REFERRAL, _LEAD, _RESPONSE, _REDEMPTION = range(
+    len(EVENT_TYPES)
+)
 _RANKS = PRODUCTS // len(CATEGORIES)
 _POPULARITY = np.cumsum(np.arange(1, _RANKS + 1) ** -0.9)  # Zipf-like, by rank within a category
 _SALES = np.cumsum(np.arange(len(CATEGORIES), 0, -1.0) + 6)  # the categories of those who stray from their favourite
@@ -72,7 +87,12 @@ def draw_prices(rng: np.random.Generator) -> Floats:
     return np.maximum(rng.lognormal(2.0, 0.7, PRODUCTS), 0.5)
 
 
-def draw_lines(rng: np.random.Generator, people: People, orders: Orders, prices: Floats) -> Lines:
+def draw_reductions(rng: np.random.Generator, orders: int) -> Floats:
+    """Draw the share taken off each order: 0, a tenth, or a fifth, for which a voucher was redeemed."""
+    return np.where(rng.random(orders) < 0.15, rng.choice([0.1, VOUCHER], orders), 0.0)
+
+
+def draw_lines(rng: np.random.Generator, people: People, orders: Orders, prices: Floats, reductions: Floats) -> Lines:
     """Draw the lines of every order, and of those returned a second row 3 to 20 days later."""
     order = np.repeat(np.arange(len(orders.day)), 1 + rng.binomial(4, 0.42, len(orders.day)))
     product = _products(rng, people.favourite_category[orders.customer[order]])
@@ -81,7 +101,7 @@ def draw_lines(rng: np.random.Generator, people: People, orders: Orders, prices:
     customer = orders.customer[order]
     quantity = np.minimum(rng.geometric(0.6, len(order)), 6)
     gross = quantity * np.round(prices[product] * people.price_level[customer], 2)
-    discount = np.round(gross * _reductions(rng, len(orders.day))[order], 2)
+    discount = np.round(gross * reductions[order], 2)
     channel = np.array([_WEB, _APP, _STORE])[np.searchsorted([0.7, 0.88], rng.random(len(orders.day)))]
     sold = Lines(
         order=order,
@@ -114,10 +134,6 @@ def _stands_before(order: Ints, product: Ints) -> Bools:
     return repeats
 
 
-def _reductions(rng: np.random.Generator, orders: int) -> Floats:
-    return np.where(rng.random(orders) < 0.15, rng.choice([0.1, 0.2], orders), 0.0)
-
-
 def _returned(rng: np.random.Generator, sold: Lines, order_day: Floats) -> Lines:
     back_day = order_day[sold.order] + rng.uniform(3, 20, len(sold.order))
     is_back = (rng.random(len(sold.order)) < 0.042) & (back_day < TRUTH.days)
@@ -136,14 +152,17 @@ def _returned(rng: np.random.Generator, sold: Lines, order_day: Floats) -> Lines
     )
 
 
-def draw_events(rng: np.random.Generator, people: People, orders: Orders, lost_day: Floats) -> Events:
+def draw_events(
+    rng: np.random.Generator, people: People, orders: Orders, lost_day: Floats, reductions: Floats
+) -> Events:
     """Draw every event; none comes before its customer was first seen, nor twice in a second.
 
     Visits and opens are Poisson, and fade before the day on which interest is lost: so they tell of a drop-out
-    before the missing orders can. Tickets, surveys and reviews follow orders.
+    before the missing orders can. Tickets, surveys and reviews follow orders; vouchers are redeemed with them.
     """
     parts = _visits(rng, people, lost_day) + _mails(rng, people, lost_day)
-    parts += _service(rng, orders) + _voices(rng, people, orders)
+    parts += _service(rng, orders) + _voices(rng, orders)
+    parts += [*_leads(rng, people), _redeemed(orders, reductions)]
     events = _joined(parts)
     events = _taken(events, _by_time(events.customer, events.second))
     again = (np.diff(events.customer) == 0) & (np.diff(events.second) == 0)
@@ -196,21 +215,34 @@ def _service(rng: np.random.Generator, orders: Orders) -> list[Events]:
     return [_events(_TICKET, customer, ticket_day, channel), answered]
 
 
-def _voices(rng: np.random.Generator, people: People, orders: Orders) -> list[Events]:
+def _voices(rng: np.random.Generator, orders: Orders) -> list[Events]:
     surveyed, survey_day = _after(rng, orders, 0.04, (2, 10))
     pleased = rng.integers(3, 6, len(surveyed))
     reviewer, review_day = _after(rng, orders, 0.05, (5, 20))
     friend, friend_day = _after(rng, orders, 0.01, (1, 40))
-    lead = np.flatnonzero(people.has_row & (rng.random(len(people)) < 0.3))
-    source = rng.integers(len(MARKETING), size=len(lead))
-    came_by = np.array([CHANNELS.index(channel) for channel, _ in MARKETING])[source]
-    lead_day = people.first_seen_day[lead] + rng.uniform(0.0005, 0.02, len(lead))
     return [
         _events(_SATISFACTION, surveyed, survey_day, _EMAIL, value=pleased),
         _events(_REVIEW, reviewer, review_day, _WEB, value=_STARS[rng.integers(len(_STARS), size=len(reviewer))]),
         _events(_REFERRAL, friend, friend_day, np.where(rng.random(len(friend)) < 0.5, _EMAIL, _SOCIAL)),
-        _events(_LEAD, lead, lead_day, came_by, campaign=len(MONTHS) + source),
     ]
+
+
+def _leads(rng: np.random.Generator, people: People) -> list[Events]:
+    """Some who leave their address came by an advertisement, and most of them are answered."""
+    lead = np.flatnonzero(people.has_row & (rng.random(len(people)) < 0.3))
+    source = rng.integers(len(MARKETING), size=len(lead))
+    came_by = np.array([CHANNELS.index(channel) for channel, _ in MARKETING])[source]
+    day = people.first_seen_day[lead] + rng.uniform(0.0005, 0.02, len(lead))
+    answers = rng.random(len(lead)) < 0.9
+    answer_day = day[answers] + rng.exponential(0.8, int(answers.sum()))
+    came = _events(_LEAD, lead, day, came_by, campaign=len(MONTHS) + source)
+    return [came, _events(_RESPONSE, lead[answers], answer_day, _EMAIL)]
+
+
+def _redeemed(orders: Orders, reductions: Floats) -> Events:
+    by_voucher = np.flatnonzero(reductions == VOUCHER)
+    day = orders.day[by_voucher]
+    return _events(_REDEMPTION, orders.customer[by_voucher], day, _WEB, campaign=_newsletter(day))
 
 
 def _after(rng: np.random.Generator, orders: Orders, share: float, days: tuple[int, int]) -> tuple[Ints, Floats]:

@@ -118,7 +118,7 @@ def seconds(day: Floats) -> Ints:
     The order of two days is kept; a day at the very end of the log becomes its last second.
 
     >>> seconds(np.array([0.0, 1.5, 730.0]))
-    array([       0,   139371, 63071999])
+    array([       0,   143228, 63071999])
     """
     whole = np.floor(day)
     within = np.interp(day - whole, _DAY_SHARES, np.arange(25) * 3600.0)
