@@ -51,9 +51,12 @@ def parse_day(text: str | date | int) -> int:
     if isinstance(text, int):
         return text
     try:
-        return day_of(date.fromisoformat(text))
+        when = date.fromisoformat(text)
     except ValueError:
-        raise TimelineError(f"a day is written YYYY-MM-DD, as in 2011-12-10; found {text!r}.") from None
+        when = None
+    if when is None or when.isoformat() != text:  # Python reads other forms of ISO too, as 2011-W49-6
+        raise TimelineError(f"a day is written YYYY-MM-DD, as in 2011-12-10; found {text!r}.")
+    return day_of(when)
 
 
 @dataclass(frozen=True)

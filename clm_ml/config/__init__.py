@@ -1,0 +1,36 @@
+"""One YAML, one frozen `Config`; every default of the project lives here.
+
+What is asked is in the YAML; when and where are on the command line. Unknown keys are refused, and every
+refusal names the file and the line. Relative paths are read from the folder the YAML lies in, so a project
+can be run from anywhere.
+"""
+
+from clm_ml.config.printing import commented
+from clm_ml.config.reading import load_config
+from clm_ml.config.schema import (
+    COLUMNS,
+    MEANINGS,
+    Config,
+    Events,
+    Lapse,
+    ListPlan,
+    Table,
+    Task,
+    Tracking,
+    Train,
+)
+
+__all__ = [
+    "COLUMNS",
+    "MEANINGS",
+    "Config",
+    "Events",
+    "Lapse",
+    "ListPlan",
+    "Table",
+    "Task",
+    "Tracking",
+    "Train",
+    "commented",
+    "load_config",
+]

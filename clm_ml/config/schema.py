@@ -1,0 +1,299 @@
+"""What a project's YAML may say: the frozen models, their limits, and every default of the project."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+from zoneinfo import available_timezones
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+from clm_ml.errors import did_you_mean
+
+__all__ = [
+    "COLUMNS",
+    "MEANINGS",
+    "Config",
+    "Events",
+    "Lapse",
+    "ListPlan",
+    "Table",
+    "Tables",
+    "Task",
+    "Tracking",
+    "Train",
+]
+
+
+def _as_day(value: Any) -> Any:
+    """Take a day only as YYYY-MM-DD, so that no number passes for one."""
+    if isinstance(value, date):
+        return value
+    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
+        return date.fromisoformat(value)
+    raise ValueError("a day is written YYYY-MM-DD, as in 2011-12-10")
+
+
+Whole = Annotated[int, Field(strict=True)]
+Number = Annotated[float, Field(strict=True)]
+Share = Annotated[Number, Field(ge=0, le=1)]
+Days = Annotated[Whole, Field(ge=1)]
+Text = Annotated[str, Field(min_length=1)]
+Day = Annotated[date, BeforeValidator(_as_day)]
+
+#: The columns of each table: what is needed, then what is optional.
+COLUMNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "orders": (
+        ("customer_id", "ordered_at", "amount"),
+        ("order_id", "product_id", "category", "quantity", "discount", "channel", "is_return", "loaded_at"),
+    ),
+    "events": (
+        ("customer_id", "occurred_at", "event_type"),
+        ("value", "channel", "campaign", "duration_seconds", "loaded_at"),
+    ),
+    "customers": (("customer_id",), ("email", "phone", "country", "created_at", "may_contact", "may_profile")),
+    "contacts": (("customer_id", "campaign", "contacted_at"), ("arm", "channel", "cost")),
+    "spend": (("spent_on", "amount"), ("channel", "campaign")),
+}
+
+#: What an event can mean to the features; any other type still counts as an event.
+MEANINGS = (
+    "visit",
+    "email_open",
+    "email_click",
+    "ticket",
+    "satisfaction",
+    "review",
+    "referral",
+    "lead",
+    "first_response",
+    "redemption",
+)
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Table(_Frozen):
+    """Where one table comes from, and what its columns are called there."""
+
+    table: ClassVar[str]
+
+    source: Text | None = Field(
+        None,
+        description="A CSV (.csv, .csv.gz) or Parquet file, folder or glob; with engine duckdb:///file.db, a table.",
+    )
+    query: Text | None = Field(None, description="Instead of a source: a SELECT over the engine's DuckDB file.")
+    columns: dict[str, Text] = Field(description="This project's name: a column there, or an expression over columns.")
+    where: Text | None = Field(None, description="Rows to read, as a condition over the source's columns.")
+    date_format: Text | None = Field(
+        None, description="How dates are written, when they are text or numbers and not ISO: %d/%m/%Y %H:%M."
+    )
+    min_date: Day = Field(date(1990, 1, 1), description="Earlier days are put into quarantine.")
+    max_rejected_share: Share = Field(0.3, description="Above this share of quarantined rows the run stops.")
+
+    @field_validator("columns")
+    @classmethod
+    def _are_known_columns(cls, columns: dict[str, str]) -> dict[str, str]:
+        missing = [column for column in COLUMNS[cls.table][0] if column not in columns]
+        if missing:
+            raise ValueError(f"{cls.table} need {' and '.join(missing)} too")
+        cls._refuse_unknown(columns)
+        return columns
+
+    @classmethod
+    def _refuse_unknown(cls, columns: Iterable[str]) -> None:
+        needed, optional = COLUMNS[cls.table]
+        for column in columns:
+            if column not in needed + optional:
+                raise ValueError(f"{column!r} is no column of {cls.table}{did_you_mean(column, needed + optional)}")
+
+    @model_validator(mode="after")
+    def _has_one_origin(self) -> Table:
+        if (self.source is None) == (self.query is None):
+            raise ValueError("give either source or query")
+        return self
+
+
+class Orders(Table):
+    """The order log: orders, or lines of them."""
+
+    table = "orders"
+
+
+class Events(Table):
+    """The event log, and which of its types mean what the features know."""
+
+    table = "events"
+
+    meanings: dict[str, list[Text]] = Field(
+        {meaning: [meaning] for meaning in ("visit", "email_open", "email_click", "ticket")},
+        description="What event types mean: visit, email_open, email_click, ticket, satisfaction, … : [types]. "
+        "Types that mean nothing here still count as events.",
+    )
+
+    @field_validator("meanings")
+    @classmethod
+    def _are_known(cls, meanings: dict[str, list[str]]) -> dict[str, list[str]]:
+        for meaning in meanings:
+            if meaning not in MEANINGS:
+                near = did_you_mean(meaning, MEANINGS)
+                raise ValueError(f"{meaning!r} is no known meaning{near or '; known are ' + ', '.join(MEANINGS)}")
+        return meanings
+
+
+class Customers(Table):
+    """The people; any attribute may be mapped."""
+
+    table = "customers"
+
+    @classmethod
+    def _refuse_unknown(cls, columns: Iterable[str]) -> None:
+        """Refuse only what could not be told apart: the engine knows columns by their letters, not by their case."""
+        seen = {"created_day": "created_day"}
+        for column in columns:
+            if (folded := column.casefold()) in seen:
+                raise ValueError(f"{column!r} could not be told from {seen[folded]!r}")
+            seen[folded] = column
+
+
+class Contacts(Table):
+    """The contacts of past campaigns."""
+
+    table = "contacts"
+
+
+class Spend(Table):
+    """What marketing cost, by day."""
+
+    table = "spend"
+
+
+class Tables(_Frozen):
+    """The inputs; all but orders are optional, and what is missing switches off what needs it."""
+
+    orders: Orders = Field(description="An order, or a line of one. Lines of one order_id are one order.")
+    events: Events | None = Field(None, description="Something a customer did: visits, e-mails, tickets.")
+    customers: Customers | None = Field(None, description="A person: e-mail, consent, attributes.")
+    contacts: Contacts | None = Field(None, description="One contact of a past campaign.")
+    spend: Spend | None = Field(None, description="Marketing cost by day.")
+
+    def named(self) -> dict[str, Table]:
+        """List the tables this project has, by name, in the order of the contract."""
+        return {name: table for name in COLUMNS if (table := getattr(self, name)) is not None}
+
+
+class Task(_Frozen):
+    """What is predicted."""
+
+    horizon_days: Days = Field(90, description="Churned means: no order in this many days from as_of on.")
+    active_days: Days = Field(365, description="Models are judged on customers who ordered in the last … days.")
+    windows_days: tuple[Days, ...] = Field((7, 30, 90, 180, 365), description="The lookback windows of the features.")
+
+    @field_validator("windows_days")
+    @classmethod
+    def _are_increasing(cls, windows: tuple[int, ...]) -> tuple[int, ...]:
+        if not windows or list(windows) != sorted(set(windows)):
+            raise ValueError("windows_days must be increasing and without repeats")
+        return windows
+
+
+class Lapse(_Frozen):
+    """When a customer counts as lapsed, measured in their own expected gap between orders."""
+
+    after_gaps: Annotated[Number, Field(gt=0)] = Field(2.0, description="Lapsed (just stopped) from this many gaps on.")
+    gone_after_gaps: Annotated[Number, Field(gt=0)] = Field(4.0, description="Gone from this many gaps on.")
+    at_least_days: Annotated[Whole, Field(ge=0)] = Field(14, description="Nobody is lapsed before this many days.")
+
+    @model_validator(mode="after")
+    def _are_ordered(self) -> Lapse:
+        if self.gone_after_gaps < self.after_gaps:
+            raise ValueError("gone_after_gaps must not be smaller than after_gaps")
+        return self
+
+
+class Train(_Frozen):
+    """How the models learn."""
+
+    as_ofs: Literal["auto"] | tuple[Day, ...] = Field(
+        "auto", description="The days to learn from; auto: every closed one, step_days apart, newest first."
+    )
+    step_days: Days = Field(14, description="Days between automatic as_ofs; whole weeks keep the weekday.")
+    most_as_ofs: Annotated[Whole, Field(ge=2)] = Field(24, description="At most so many automatic as_ofs.")
+    at_least_history_days: Days = Field(45, description="History that must lie before the first as_of.")
+    max_examples: Annotated[Whole, Field(ge=1000)] = Field(
+        2_000_000, description="Above this, a deterministic sample of customers is learned from."
+    )
+    seed: Whole = Field(1, description="Seed of everything drawn while learning.")
+
+
+class ListPlan(_Frozen):
+    """The list: whom it may hold, what it may cost, what it assumes."""
+
+    segments: tuple[str, ...] = Field(
+        ("cannot_lose", "at_risk", "falling_asleep"), description="Only customers of these segments."
+    )
+    budget: Annotated[Number, Field(gt=0)] = Field(500.0, description="Money for contacting, in the currency.")
+    holdout_share: Annotated[Number, Field(ge=0, lt=1)] = Field(0.1, description="Share deliberately not contacted.")
+    assignment: Literal["blocks", "hash"] = Field(
+        "blocks", description="blocks along the ranking (exact share at every rank), or hash for always-on lists."
+    )
+    margin: Annotated[Number, Field(gt=0, le=1)] = Field(0.3, description="Share of an order's amount that is profit.")
+    contact_cost: Annotated[Number, Field(gt=0)] = Field(1.0, description="Cost of contacting one customer.")
+    assumed_save_rate: Annotated[Number, Field(gt=0, le=1)] = Field(
+        0.05, description="Assumed share of churners whom a contact brings back, until a campaign has measured it."
+    )
+    suppress: Path | None = Field(None, description="A text file of customer ids never to list, one a line.")
+    ledger: Path = Field(Path("ledger.db"), description="Who was assigned to which arm; append-only.")
+    delete_after_days: Days = Field(365, description="Lists say they are to be deleted so many days after as_of.")
+
+
+class Tracking(_Frozen):
+    """Where MLflow keeps runs and the registry."""
+
+    uri: Text = Field("sqlite:///mlflow.db", description="MLflow's tracking store; artifacts lie beside a SQLite one.")
+    experiment: Text | None = Field(None, description="MLflow's experiment; the project's name if not given.")
+
+
+class Config(_Frozen):
+    """Everything a run needs except its day."""
+
+    project: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")] = Field(
+        description="The project's name: letters, digits, - and _; also the registered model's name."
+    )
+    timezone: str = Field("UTC", description="The business time zone, in which days begin.")
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = Field("EUR", description="ISO code of all amounts.")
+    engine: Annotated[str, Field(pattern=r"^duckdb(:///.+)?$")] = Field(
+        "duckdb", description="duckdb, or duckdb:///file.db to read tables of that file."
+    )
+    memory_limit: Text | None = Field(None, description="The engine's memory, as 2GB; half the machine's if empty.")
+    threads: Annotated[Whole, Field(ge=1)] | None = Field(None, description="The engine's threads; all cores if empty.")
+    temp_dir: Path | None = Field(None, description="Where the engine spills; the system's folder if empty.")
+    complete_until: Day | None = Field(
+        None,
+        description="Every row before this day has arrived; if empty, the day after the log's last, with a warning.",
+    )
+    tables: Tables = Field(description="The inputs; all but orders are optional.")
+    task: Task = Field(Task(), description="What is predicted.")
+    lapse: Lapse = Field(Lapse(), description="When a customer counts as lapsed, in their own expected gaps.")
+    train: Train = Field(Train(), description="How the models learn.")
+    list: ListPlan = Field(ListPlan(), description="The list: whom it may hold, what it may cost, what it assumes.")
+    destinations: tuple[Literal["table"], ...] = Field(("table",), description="The files an export writes.")
+    tracking: Tracking = Field(Tracking(), description="Where MLflow keeps runs and the registry.")
+
+    home: Path = Field(Path(), exclude=True, description="The folder of the YAML; no key of it.")
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_known(cls, zone: str) -> str:
+        if zone not in available_timezones():
+            raise ValueError(f"{zone!r} is no time zone{did_you_mean(zone, available_timezones())}")
+        return zone
+
+    def path(self, path: str | Path) -> Path:
+        """Find a path of the config: relative ones start at the YAML's folder."""
+        return self.home / path
