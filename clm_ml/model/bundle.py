@@ -1,0 +1,308 @@
+"""The model: the learners, their task, their features, the stored cut-points, and their evaluation.
+
+It travels as text boosters and JSON. Reading one back executes nothing that it carries.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from clm_ml.artifacts import json_text, open_box
+from clm_ml.config import Config, Lapse, Task
+from clm_ml.errors import ArtifactError, ModelError, did_you_mean
+from clm_ml.examples import Examples
+from clm_ml.features import Rhythm, against_habit, catalogue, fit_rhythm
+from clm_ml.model.partner import Partner
+from clm_ml.model.probability import Blend, Probability, fit_probability
+from clm_ml.model.reasons import Teller, reason_columns
+from clm_ml.model.trees import Trees
+from clm_ml.model.value import Amount, fit_amount
+from clm_ml.segments import CutPoints, find_segments, fit_cut_points
+from clm_ml.timeline import date_of
+
+__all__ = ["Model", "learn", "load_model", "save_model"]
+
+BOX_KIND = "model"
+
+
+@dataclass(frozen=True)
+class Model:
+    """Everything scoring needs: whoever is scored alone gets the same row as among a million.
+
+    Attributes:
+        task: what is predicted.
+        lapse: when a customer has just stopped, and is gone.
+        meanings: which event types mean what; None if there is no event log.
+        rhythm: the population's gap between orders.
+        cuts: the borders of scores and segments.
+        customers: the probability of an order, of those who have ordered.
+        visitors: the same of those who have not; None if training knew of none.
+        amount: the amount given an order.
+        facts: where and when it was learned, and how it was judged: plain data.
+    """
+
+    task: Task
+    lapse: Lapse
+    meanings: Mapping[str, tuple[str, ...]] | None
+    rhythm: Rhythm
+    cuts: CutPoints
+    customers: Probability = field(repr=False)
+    visitors: Probability | None = field(repr=False)
+    amount: Amount = field(repr=False)
+    currency: str = "EUR"
+    facts: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def features(self) -> list[str]:
+        """List the columns a frame of features must have, before those against the customer's habit."""
+        return [*_given(self.task, self.meanings), "has_email", "as_of"]
+
+    def score(self, features: Any, reasons: bool = True) -> pd.DataFrame:
+        """Score people: one row each, in the order given, with the columns of `scores.parquet`.
+
+        Args:
+            features: one row per person, as `describe` gives them: any frame Narwhals knows.
+            reasons: whether to say why; it costs far more than the scores.
+
+        Returns:
+            `churn_probability`, `value_at_risk` and the R/F/M scores are null for those who never ordered, and
+            so is what is held against their habit. Amounts are in `currency`.
+
+        Raises:
+            ModelError: if a column is missing that the model learned from.
+        """
+        frame = self.complete(features)
+        scores = self._estimates(frame)
+        if reasons:
+            return pd.concat([scores, self.explain(frame)], axis=1)
+        return scores
+
+    def complete(self, features: Any) -> pd.DataFrame:
+        """Check that every feature is there, and add those against the customer's own habit."""
+        frame = _as_pandas(features)
+        missing = [column for column in ("customer_id", *self.features()) if column not in frame.columns]
+        if missing:
+            near = did_you_mean(missing[0], frame.columns) or "."
+            more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+            raise ModelError(f"the model learned from {missing[0]}{more}, which the features lack{near}")
+        if "overdue_ratio" not in frame.columns:
+            frame = against_habit(frame, self.rhythm, self.lapse)
+        return frame
+
+    def explain(self, complete: pd.DataFrame) -> pd.DataFrame:
+        """Say why the churn probability is what it is: `reason_1..3`, the weightiest first."""
+        ordered = complete["orders_ever"].to_numpy() > 0
+        teller = Teller(self.task, self.currency)
+        themes = {f.name: f.theme for f in catalogue(self.task, tuple(self.meanings or ()), self.meanings is not None)}
+        told = [
+            teller.tell(complete[who], learner.contributions(complete[who]), themes)
+            for who, learner in ((ordered, self.customers), (~ordered, self.visitors))
+            if learner is not None and who.any()
+        ]
+        return pd.concat(told).reindex(complete.index) if told else reason_columns(complete.index)
+
+    def _estimates(self, frame: pd.DataFrame) -> pd.DataFrame:
+        ordered = frame["orders_ever"].to_numpy() > 0
+        probability = self.order_probability(frame)
+        churn = np.where(ordered, 1 - probability, np.nan)
+        amount = self.amount.predict(frame)
+        as_ofs = pd.to_datetime(frame["as_of"].map({day: date_of(day) for day in frame["as_of"].unique()})).dt.date
+        placed = find_segments(frame, self.cuts, self.lapse)
+        known = frame[["days_since_last_order", "expected_gap_days", "overdue_ratio"]].astype("Float64")
+        known["days_since_last_order"] = known["days_since_last_order"].astype("Int64")
+        estimates = pd.DataFrame(
+            {
+                "order_probability": probability,
+                "churn_probability": churn,
+                "expected_value": probability * amount,
+                "expected_value_if_ordering": amount,
+                "value_at_risk": churn * amount,
+            },
+            index=frame.index,
+        )
+        who = pd.DataFrame({"customer_id": frame["customer_id"], "as_of": as_ofs}, index=frame.index)
+        return pd.concat([who, placed, known, estimates], axis=1)
+
+    def order_probability(self, complete: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.float64]]:
+        """Give each row's probability of an order in the horizon; NaN for visitors the model knows nothing of."""
+        ordered = complete["orders_ever"].to_numpy() > 0
+        probability = np.full(len(complete), np.nan)
+        for who, learner in ((ordered, self.customers), (~ordered, self.visitors)):
+            if learner is not None and who.any():
+                probability[who] = learner.predict(complete[who])
+        return probability
+
+    def _repr_html_(self) -> str:
+        judged = self.facts.get("evaluation", {}).get("model", {})
+        cells = "".join(f"<tr><td>{name}</td><td>{value:.4f}</td></tr>" for name, value in judged.items())
+        learned = f"{self.facts.get('examples', 0):,} examples, {self.task.horizon_days} days ahead"
+        return f"<b>clm-ml model</b>, learned by {self.facts.get('as_of', '?')} from {learned}<table>{cells}</table>"
+
+
+def learn(examples: Examples, config: Config, meanings: Mapping[str, tuple[str, ...]] | None) -> Model:
+    """Learn all models from examples of several as_ofs.
+
+    Args:
+        examples: sorted by as_of and customer; nothing else decides the result.
+        config: for the task, the lapse thresholds and the seed.
+        meanings: which event types mean what; None if there is no event log.
+
+    Raises:
+        ModelError: if all customers have one outcome, so that there is nothing to learn.
+    """
+    frame = examples.frame
+    buyers = frame[frame["orders_ever"] > 0]
+    _refuse_one_class(buyers, config.task)
+    rhythm = _fit_rhythm_at(frame, examples.as_ofs[-1])
+    frame = against_habit(frame, rhythm, config.lapse)
+    has_ordered = frame["orders_ever"] > 0
+    features = catalogue(config.task, tuple(meanings or ()), meanings is not None)
+    signs = {feature.name: feature.sign for feature in features}
+    learned = [feature.name for feature in features if feature.learned]
+    buyers = frame[has_ordered].reset_index(drop=True)
+    visitors = frame[~has_ordered].reset_index(drop=True)
+    latest = buyers[buyers["as_of"] == examples.as_ofs[-1]]
+    return Model(
+        task=config.task,
+        lapse=config.lapse,
+        meanings=meanings,
+        rhythm=rhythm,
+        cuts=fit_cut_points(latest),
+        customers=fit_probability(buyers, learned, signs, config.train.seed, with_partner=True),
+        visitors=_fit_visitors(visitors, learned, signs, config.train.seed),
+        amount=fit_amount(frame, learned, signs, config.train.seed),
+        currency=config.currency,
+    )
+
+
+def _fit_visitors(
+    visitors: pd.DataFrame, learned: Sequence[str], signs: Mapping[str, int], seed: int
+) -> Probability | None:
+    """Learn from what varies among those who never ordered."""
+    if visitors.empty:
+        return None
+    varying = [column for column in learned if visitors[column].nunique(dropna=False) > 1]
+    return fit_probability(visitors, varying, signs, seed, with_partner=False)
+
+
+def _fit_rhythm_at(frame: pd.DataFrame, as_of: int) -> Rhythm:
+    latest = frame[frame["as_of"] == as_of]
+    return fit_rhythm(latest["gaps_ever"], latest["gap_days_sum"], latest["gap_days_square_sum"])
+
+
+def _refuse_one_class(buyers: pd.DataFrame, task: Task) -> None:
+    if buyers.empty:
+        raise ModelError("there is nobody to learn from: no customer had ordered at any as_of.")
+    share = buyers["ordered"].mean()
+    if share in (0, 1):
+        raise ModelError(
+            f"there is nothing to learn: {'every' if share else 'no'} customer ordered in the {task.horizon_days} days "
+            f"after every as_of; use a {'shorter' if share else 'longer'} horizon_days, or more customers."
+        )
+
+
+def save_model(model: Model, folder: Path) -> None:
+    """Write the model's files into a folder: boosters as text, everything else as JSON."""
+    content: dict[str, Any] = {
+        "task": model.task.model_dump(mode="json"),
+        "lapse": model.lapse.model_dump(mode="json"),
+        "meanings": None if model.meanings is None else {name: list(types) for name, types in model.meanings.items()},
+        "rhythm": asdict(model.rhythm),
+        "cuts": model.cuts.facts(),
+        "currency": model.currency,
+        "features": model.features(),
+        "customers": _probability_facts("customers", model.customers, folder),
+        "visitors": None if model.visitors is None else _probability_facts("visitors", model.visitors, folder),
+        "amount": {"trees": _write_trees("amount", model.amount.trees, folder), "factor": model.amount.factor},
+    }
+    (folder / "model.json").write_text(json_text(content), encoding="utf-8")
+    (folder / "evaluation.json").write_text(json_text(dict(model.facts)), encoding="utf-8")
+
+
+def load_model(folder: str | Path) -> Model:
+    """Read a model box back, after checking that its files are those that were written.
+
+    Raises:
+        ArtifactError: if there is no box, it was altered, or it was written by a newer version.
+    """
+    box = open_box(Path(folder), BOX_KIND)
+    try:
+        content = json.loads(box.path("model.json").read_text(encoding="utf-8"))
+        facts = json.loads(box.path("evaluation.json").read_text(encoding="utf-8"))
+        return _read(content, facts, box.folder)
+    except (KeyError, TypeError, ValueError, OSError) as error:
+        raise ArtifactError(f"{folder} is no model this clm-ml can read ({type(error).__name__}).") from None
+
+
+def _read(content: Mapping[str, Any], facts: Mapping[str, Any], folder: Path) -> Model:
+    meanings = content["meanings"]
+    visitors = content["visitors"]
+    return Model(
+        task=Task(**content["task"]),
+        lapse=Lapse(**content["lapse"]),
+        meanings=None if meanings is None else {name: tuple(types) for name, types in meanings.items()},
+        rhythm=Rhythm(**content["rhythm"]),
+        cuts=CutPoints(**{name: tuple(values) for name, values in content["cuts"].items()}),
+        customers=_read_probability(content["customers"], folder),
+        visitors=None if visitors is None else _read_probability(visitors, folder),
+        amount=Amount(_read_trees(content["amount"]["trees"], folder), content["amount"]["factor"]),
+        currency=content["currency"],
+        facts=facts,
+    )
+
+
+def _probability_facts(name: str, learned: Probability, folder: Path) -> dict[str, Any]:
+    return {
+        "trees": None if learned.trees is None else _write_trees(name, learned.trees, folder),
+        "partner": None if learned.partner is None else learned.partner.facts(),
+        "blend": asdict(learned.blend),
+    }
+
+
+def _read_probability(content: Mapping[str, Any], folder: Path) -> Probability:
+    partner = content["partner"]
+    return Probability(
+        trees=None if content["trees"] is None else _read_trees(content["trees"], folder),
+        partner=None if partner is None else Partner(**{k: _frozen(v) for k, v in partner.items()}),
+        blend=Blend(**content["blend"]),
+    )
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _write_trees(name: str, trees: Trees, folder: Path) -> dict[str, Any]:
+    files = [f"{name}-{seed}.txt" for seed in range(1, len(trees.texts) + 1)]
+    for file, text in zip(files, trees.texts, strict=True):
+        (folder / file).write_text(text, encoding="utf-8", newline="\n")
+    return {"files": files, "columns": list(trees.columns)}
+
+
+def _read_trees(content: Mapping[str, Any], folder: Path) -> Trees:
+    if any("/" in file for file in content["files"]):
+        raise ValueError("a booster lies outside the box")
+    texts = tuple((folder / file).read_text(encoding="utf-8") for file in content["files"])
+    return Trees(texts, tuple(content["columns"]))
+
+
+def _given(task: Task, meanings: Mapping[str, tuple[str, ...]] | None) -> list[str]:
+    """List the catalogue's columns that a snapshot gives; those against the habit are added by the model."""
+    names = [f.name for f in catalogue(task, tuple(meanings or ()), meanings is not None)]
+    return [name for name in names if name not in ("expected_gap_days", "overdue_ratio")]
+
+
+def _as_pandas(features: Any) -> pd.DataFrame:
+    if isinstance(features, pd.DataFrame):
+        return features
+    import narwhals as nw  # noqa: PLC0415
+
+    if hasattr(features, "to_pandas"):
+        return features.to_pandas()
+    return nw.from_native(features).lazy().collect(backend="pandas").to_native()

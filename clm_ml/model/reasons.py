@@ -1,0 +1,150 @@
+"""Why the churn probability is what it is, in words a marketer can read.
+
+The learners' own contributions (TreeSHAP, Lundberg et al. 2020, and the partner's terms) are added up by theme; the
+three weightiest themes are told with the customer's own figures, against their own habit where they have one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from clm_ml.config import Task
+
+__all__ = ["REASONS", "Teller", "reason_columns"]
+
+REASONS = ("reason_1", "reason_2", "reason_3")
+
+Row = Any
+
+
+def reason_columns(index: pd.Index[Any]) -> pd.DataFrame:
+    """Make reasons that say nothing: all null."""
+    return pd.DataFrame(None, index=index, columns=list(REASONS), dtype="string")
+
+
+@dataclass(frozen=True)
+class Teller:
+    """Turns contributions to the log-odds of an order into sentences."""
+
+    task: Task
+    currency: str
+
+    def tell(self, features: pd.DataFrame, contributions: pd.DataFrame, themes: Mapping[str, str]) -> pd.DataFrame:
+        """Tell the three weightiest themes of each row; fewer if fewer have any weight.
+
+        Args:
+            features: one row per person, with the catalogue's columns.
+            contributions: each feature's share in the log-odds of an order, in the same rows.
+            themes: what each feature speaks about.
+        """
+        told = reason_columns(features.index)
+        if contributions.empty:
+            return told
+        weights = contributions.T.groupby(dict(themes)).sum().T  # one column a theme
+        names, values = weights.columns.to_numpy(), weights.to_numpy()
+        order = np.argsort(-np.abs(values), axis=1, kind="stable")[:, : len(REASONS)]
+        rows = features.to_dict("records")
+        for place, reason in enumerate(REASONS[: order.shape[1]]):
+            chosen = order[:, place]
+            weight = values[np.arange(len(rows)), chosen]
+            sentences = [
+                self._sentence(row, names[theme], share) if share else None
+                for row, theme, share in zip(rows, chosen, weight, strict=True)
+            ]
+            told[reason] = pd.array(sentences, dtype="string")
+        return told
+
+    def _sentence(self, row: Row, theme: str, weight: float) -> str:
+        fact = _FACTS.get(theme, _event_fact(theme))(row, self)
+        return f"{fact} ({'lowers' if weight > 0 else 'raises'} the risk)"
+
+    def amount(self, value: float) -> str:
+        """Write money for people."""
+        return f"{value:,.0f} {self.currency}"
+
+    @property
+    def window(self) -> int:
+        """The lookback a marketer thinks in: the one nearest to a quarter."""
+        return min(self.task.windows_days, key=lambda days: abs(days - 90))
+
+
+def _recency(row: Row, _: Teller) -> str:
+    if _is_missing(row["days_since_last_order"]):
+        return "has never ordered"
+    days = f"last order {_count(row['days_since_last_order'], 'day')} ago"
+    if row["orders_ever"] < 2:
+        return f"{days}, {row['overdue_ratio']:.1f} times the {row['expected_gap_days']:.0f} days to be expected"
+    return f"{days}, {row['overdue_ratio']:.1f} times the usual {row['expected_gap_days']:.0f}"
+
+
+def _rhythm(row: Row, _: Teller) -> str:
+    if _is_missing(row["mean_gap_days"]):
+        return "has no rhythm of orders yet"
+    spread = row["gap_spread_days"]
+    give = "" if _is_missing(spread) else f", give or take {spread:.0f}"
+    return f"orders every {row['mean_gap_days']:.0f} days{give}"
+
+
+def _frequency(row: Row, teller: Teller) -> str:
+    if row["orders_ever"] < 2:
+        return "a single order so far" if row["orders_ever"] else "no order so far"
+    lately = row[f"orders_last_{teller.window}d"]
+    return f"{row['orders_ever']:.0f} orders so far, {lately:.0f} in the last {teller.window} days"
+
+
+def _money(row: Row, teller: Teller) -> str:
+    lately = teller.amount(row[f"amount_last_{teller.window}d"])
+    return f"spent {teller.amount(row['amount_ever'])} so far, {lately} in the last {teller.window} days"
+
+
+def _returns(row: Row, _: Teller) -> str:
+    share = row["returned_amount_share"]
+    if _is_missing(share) or not share:
+        return "has returned nothing"
+    return f"returned {min(share, 1):.0%} of what was bought"
+
+
+def _engagement(row: Row, teller: Teller) -> str:
+    if _is_missing(row["days_since_last_event"]):
+        return "nothing seen between orders"
+    seen = f"last seen {_count(row['days_since_last_event'], 'day')} ago"
+    return f"{seen}, {_count(row[f'events_last_{teller.window}d'], 'event')} in the last {teller.window} days"
+
+
+def _event_fact(meaning: str) -> Callable[[Row, Teller], str]:
+    """Tell of one meaning of events: the last 30 days against the two months before."""
+    word = {"email_open": "opened e-mail", "email_click": "clicked e-mail"}.get(meaning, meaning.replace("_", " "))
+
+    def fact(row: Row, _: Teller) -> str:
+        since = row.get(f"days_since_last_{meaning}")
+        if _is_missing(since):
+            return f"no {word} yet"
+        lately, quarter = row[f"{meaning}s_last_30d"], row[f"{meaning}s_last_90d"]
+        before = (quarter - lately) / 2
+        ago = f"last {word} {_count(since, 'day')} ago"
+        return f"{ago}, {lately:.0f} in the last 30 days after {before:.1f} a month before"
+
+    return fact
+
+
+_FACTS: dict[str, Callable[[Row, Teller], str]] = {
+    "recency": _recency,
+    "rhythm": _rhythm,
+    "frequency": _frequency,
+    "money": _money,
+    "returns": _returns,
+    "engagement": _engagement,
+}
+
+
+def _count(number: float, word: str) -> str:
+    return f"{number:.0f} {word}{'' if round(number) == 1 else 's'}"
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or bool(pd.isna(value))
