@@ -9,7 +9,7 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from clm_ml.config.schema import COLUMNS, Config, Table
+from clm_ml.config.schema import COLUMNS, Config, Input
 
 __all__ = ["commented"]
 
@@ -36,7 +36,7 @@ def commented(model: type[BaseModel] = Config) -> str:
 def _key(model: type[BaseModel], name: str, field: FieldInfo) -> list[str]:
     part = _part(field)
     if part is None:
-        value = _columns(model) if name == "columns" and issubclass(model, Table) else _default(field)
+        value = _columns(model) if name == "columns" and issubclass(model, Input) else _default(field)
         return [f"# {field.description}", f"{name}: {value}".rstrip()]
     inner = [f"  {line}" for line in commented(part).splitlines()]
     lines = [f"# {field.description}", f"{name}:", *inner]
@@ -44,7 +44,7 @@ def _key(model: type[BaseModel], name: str, field: FieldInfo) -> list[str]:
     return [f"# {line}" for line in lines] if optional else lines
 
 
-def _columns(table: type[Table]) -> str:
+def _columns(table: type[Input]) -> str:
     needed, optional = COLUMNS[table.table]
     more = f"  # optional: {', '.join(optional)}" if optional else ""
     return f"{{{', '.join(f'{column}: …' for column in needed)}}}{more}"

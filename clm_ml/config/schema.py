@@ -81,8 +81,6 @@ class _Frozen(BaseModel):
 class Table(_Frozen):
     """Where one table comes from, and what its columns are called there."""
 
-    table: ClassVar[str]
-
     source: Text | None = Field(
         None,
         description="A CSV (.csv, .csv.gz) or Parquet file, folder or glob; with engine duckdb:///file.db, a table.",
@@ -96,9 +94,21 @@ class Table(_Frozen):
     min_date: Day = Field(date(1990, 1, 1), description="Earlier days are put into quarantine.")
     max_rejected_share: Share = Field(0.3, description="Above this share of quarantined rows the run stops.")
 
+    @model_validator(mode="after")
+    def _has_one_origin(self) -> Table:
+        if (self.source is None) == (self.query is None):
+            raise ValueError("give either source or query")
+        return self
+
+
+class Input(Table):
+    """A table of the contract: its columns are known."""
+
+    table: ClassVar[str]
+
     @field_validator("columns")
     @classmethod
-    def _are_known_columns(cls, columns: dict[str, str]) -> dict[str, str]:
+    def _are_known(cls, columns: dict[str, str]) -> dict[str, str]:
         missing = [column for column in COLUMNS[cls.table][0] if column not in columns]
         if missing:
             raise ValueError(f"{cls.table} need {' and '.join(missing)} too")
@@ -112,20 +122,14 @@ class Table(_Frozen):
             if column not in needed + optional:
                 raise ValueError(f"{column!r} is no column of {cls.table}{did_you_mean(column, needed + optional)}")
 
-    @model_validator(mode="after")
-    def _has_one_origin(self) -> Table:
-        if (self.source is None) == (self.query is None):
-            raise ValueError("give either source or query")
-        return self
 
-
-class Orders(Table):
+class Orders(Input):
     """The order log: orders, or lines of them."""
 
     table = "orders"
 
 
-class Events(Table):
+class Events(Input):
     """The event log, and which of its types mean what the features know."""
 
     table = "events"
@@ -138,7 +142,7 @@ class Events(Table):
 
     @field_validator("meanings")
     @classmethod
-    def _are_known(cls, meanings: dict[str, list[str]]) -> dict[str, list[str]]:
+    def _have_known_meanings(cls, meanings: dict[str, list[str]]) -> dict[str, list[str]]:
         for meaning in meanings:
             if meaning not in MEANINGS:
                 near = did_you_mean(meaning, MEANINGS)
@@ -146,7 +150,7 @@ class Events(Table):
         return meanings
 
 
-class Customers(Table):
+class Customers(Input):
     """The people; any attribute may be mapped."""
 
     table = "customers"
@@ -161,13 +165,13 @@ class Customers(Table):
             seen[folded] = column
 
 
-class Contacts(Table):
+class Contacts(Input):
     """The contacts of past campaigns."""
 
     table = "contacts"
 
 
-class Spend(Table):
+class Spend(Input):
     """What marketing cost, by day."""
 
     table = "spend"

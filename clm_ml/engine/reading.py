@@ -1,0 +1,107 @@
+"""How values are read: ids and words as text, money as whole hundredths, time as whole days and seconds.
+
+Each function of a column writes SQL; what cannot be read becomes null there, and the front door counts it.
+"""
+
+from __future__ import annotations
+
+from clm_ml.engine.expression import as_literal, is_text_type
+from clm_ml.errors import ConfigError
+
+__all__ = ["Reading"]
+
+_BLANKS = as_literal(" \t\r\n\u00a0")
+_DAY = r"\d{4}[-/]\d{1,2}[-/]\d{1,2}"
+_NAIVE = as_literal(rf"{_DAY}([T ]\d{{1,2}}:\d{{2}}(:\d{{2}}(\.\d+)?)?)?")
+_AWARE = as_literal(rf"({_DAY}[T ]\d{{1,2}}:\d{{2}}(:\d{{2}}(\.\d+)?)?) ?(Z|UTC|[+-]\d{{2}}(:?\d{{2}})?)")
+_LAST_YEAR = 9998  # 9999-12-31 says "never" in many a table
+
+
+class Reading:
+    """What every column gets on its way in."""
+
+    def __init__(self, zone: str) -> None:
+        self._zone = zone
+
+    def as_text(self, sql: str, kind: str) -> str:
+        """Read a word as text without blanks around it; whole floats lose their `.0`; blank and NaN become null."""
+        if kind in ("DOUBLE", "FLOAT"):
+            whole = f"CAST(TRY_CAST({sql} AS HUGEINT) AS VARCHAR)"
+            return f"CASE WHEN {sql} = trunc({sql}) THEN {whole} ELSE CAST({sql} AS VARCHAR) END"
+        text = f"CAST({sql} AS VARCHAR)"
+        return f"CASE WHEN regexp_full_match({text}, '[!-~]+') THEN {text} ELSE nullif(trim({text}, {_BLANKS}), '') END"
+
+    def as_id(self, sql: str, kind: str) -> str:
+        """Read an id as text: `007` stays, `17850.0` is `17850`, as a float that went through a CSV is written."""
+        text = self.as_text(sql, kind)
+        return (
+            f"CASE WHEN regexp_full_match({text}, '[1-9][0-9]*[.]0+') THEN split_part({text}, '.', 1) ELSE {text} END"
+        )
+
+    def as_number(self, sql: str) -> str:
+        """Read a finite number; anything else becomes null."""
+        number = f"TRY_CAST({sql} AS DOUBLE)"
+        return f"CASE WHEN isfinite({number}) THEN {number} END"
+
+    def as_minor(self, sql: str) -> str:
+        """Read money as a whole number of hundredths, so that sums are exact; beyond 10^13 is no money."""
+        number = f"TRY_CAST({sql} AS DOUBLE)"
+        return f"CASE WHEN abs({number}) < 1e13 THEN CAST(round({number} * 100) AS BIGINT) END"
+
+    def as_claim(self, sql: str, kind: str) -> str:
+        """Read a yes or no; anything else becomes null."""
+        if kind == "BOOLEAN":
+            return sql
+        text = f"lower({self.as_text(sql, kind)})"
+        yes, no = "('true','t','yes','y','1')", "('false','f','no','n','0')"
+        return f"CASE WHEN {text} IN {yes} THEN true WHEN {text} IN {no} THEN false END"
+
+    def as_consent(self, sql: str, kind: str) -> str:
+        """Read a consent: what is said, but is no yes, is a no; where nothing is said, null."""
+        return f"CASE WHEN {self.is_given(sql, kind)} THEN coalesce({self.as_claim(sql, kind)}, false) END"
+
+    def is_given(self, sql: str, kind: str) -> str:
+        """Say whether there is a value at all, readable or not; NaN and blank text are none."""
+        if kind in ("DOUBLE", "FLOAT"):
+            return f"({sql} IS NOT NULL AND NOT isnan({sql}))"
+        return f"({self.as_text(sql, kind)} IS NOT NULL)"
+
+    def as_instant(self, sql: str, kind: str, date_format: str | None, where: str) -> str:
+        """Read an instant as a timestamp in the business time zone; the unreadable becomes null.
+
+        Instants without an offset are taken to be in the business time zone already. Text is read as ISO has it
+        (`2011-12-10`, `2011-12-10 08:26`, `2011-12-10T08:26:00Z`), or as `date_format` says; columns that are
+        dates already need none.
+
+        Raises:
+            ConfigError: if a number is to be read as a date and no format says how.
+        """
+        if kind.startswith(("TIMESTAMP", "DATE")):
+            return self._in_years(self._local(sql, kind))
+        text = self.as_text(sql, kind)
+        if date_format is not None:
+            kind = "TIMESTAMP WITH TIME ZONE" if "%z" in date_format.lower() else "TIMESTAMP"
+            return self._in_years(self._local(f"try_strptime({text}, {as_literal(date_format)})", kind))
+        if not is_text_type(kind):
+            raise ConfigError(f"{where}: {kind} is no date; say how it is written with date_format, as %Y%m%d.")
+        aware = rf"regexp_replace(upper({text}), {_AWARE}, '\1\4')"
+        return (
+            f"CASE WHEN regexp_full_match({text}, {_NAIVE}) THEN TRY_CAST({text} AS TIMESTAMP) "
+            f"WHEN regexp_full_match(upper({text}), {_AWARE}) "
+            f"THEN timezone({as_literal(self._zone)}, TRY_CAST({aware} AS TIMESTAMPTZ)) END"
+        )
+
+    def _local(self, sql: str, kind: str) -> str:
+        zone = as_literal(self._zone)
+        return f"timezone({zone}, {sql})" if "WITH TIME ZONE" in kind else f"CAST({sql} AS TIMESTAMP)"
+
+    def _in_years(self, instant: str) -> str:
+        return f"CASE WHEN year({instant}) BETWEEN 1 AND {_LAST_YEAR} THEN {instant} END"
+
+    def day_of(self, instant: str) -> str:
+        """Count an instant's days since 1970-01-01."""
+        return f"CAST(date_diff('day', DATE '1970-01-01', CAST({instant} AS DATE)) AS INTEGER)"
+
+    def second_of(self, instant: str) -> str:
+        """Count the seconds since 1970-01-01 that a clock on the wall shows: 86,400 a day, whatever the season."""
+        return f"CAST(epoch_ms({instant}) // 1000 AS BIGINT)"

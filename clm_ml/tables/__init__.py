@@ -1,0 +1,10 @@
+"""The front door: read, map columns, validate; what is rejected is kept with its reason.
+
+Every row read is either used or quarantined, and the counts say so. Behind this door ids are text, time is
+whole days and seconds in the business time zone, and money is whole hundredths of the currency.
+"""
+
+from clm_ml.tables.reading import read_tables
+from clm_ml.tables.validated import Counts, Tables
+
+__all__ = ["Counts", "Tables", "read_tables"]

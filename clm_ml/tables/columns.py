@@ -1,0 +1,97 @@
+"""What a table's columns become behind the door: ids and words text, money hundredths, time days and seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from clm_ml.config import COLUMNS, Table
+from clm_ml.engine import Engine, Source
+
+__all__ = ["INSTANTS", "Columns", "read_columns", "role_of"]
+
+Role = Literal["id", "instant", "money", "number", "claim", "consent", "text"]
+
+#: The instant of each table, and the column that holds its day behind the door.
+INSTANTS = {
+    "orders": ("ordered_at", "day"),
+    "events": ("occurred_at", "day"),
+    "contacts": ("contacted_at", "day"),
+    "customers": ("created_at", "created_day"),
+    "spend": ("spent_on", "day"),
+}
+
+_ROLES: dict[str, Role] = {
+    **dict.fromkeys(("customer_id", "order_id", "product_id"), "id"),
+    **dict.fromkeys((*(instant for instant, _ in INSTANTS.values()), "loaded_at"), "instant"),
+    **dict.fromkeys(("amount", "discount", "cost"), "money"),
+    **dict.fromkeys(("quantity", "value", "duration_seconds"), "number"),
+    **dict.fromkeys(("may_contact", "may_profile"), "consent"),
+    "is_return": "claim",
+}
+
+
+def role_of(table: str, column: str) -> Role:
+    """Say how a column is read; attributes of customers are text, but for consent (`contact_email`).
+
+    >>> role_of("orders", "discount"), role_of("customers", "discount"), role_of("customers", "contact_email")
+    ('money', 'text', 'consent')
+    """
+    if any(column in columns for columns in COLUMNS[table]):
+        return _ROLES.get(column, "text")
+    return "consent" if column.startswith("contact_") else "text"
+
+
+@dataclass(frozen=True)
+class Columns:
+    """A table's columns as SQL over its source: as mapped, whether given at all, and as typed.
+
+    `typed` has the names that columns bear behind the door: `amount_minor`, `day`, `second`, `known_day`.
+    Instants keep their own names and go no further.
+    """
+
+    mapped: Mapping[str, str]
+    given: Mapping[str, str]
+    typed: Mapping[str, str]
+
+
+def read_columns(table: str, plan: Table, source: Source, engine: Engine) -> Columns:
+    """Map and type a table's columns.
+
+    Raises:
+        DataError: if a mapped column is not there.
+        ConfigError: if an expression is none, or a number is to be a date and no format says how.
+    """
+    mapped, given, typed = {}, {}, {}
+    for column, text in plan.columns.items():
+        where = f"tables.{table}.columns.{column}"
+        mapped[column] = sql = engine.expression(text, source, where)
+        kind = engine.kind_of(sql, source, where)
+        given[column] = engine.is_given(sql, kind)
+        role = role_of(table, column)
+        if role == "instant":
+            typed[column] = engine.as_instant(sql, kind, plan.date_format, where)
+            engine.kind_of(typed[column], source, f"tables.{table}.date_format")
+        else:
+            typed[f"{column}_minor" if role == "money" else column] = _typed(role, sql, kind, engine)
+    return Columns(mapped, given, typed | _days(table, typed, engine))
+
+
+def _typed(role: Role, sql: str, kind: str, engine: Engine) -> str:
+    if role in ("money", "number"):
+        return engine.as_minor(sql) if role == "money" else engine.as_number(sql)
+    readers = {"id": engine.as_id, "claim": engine.as_claim, "consent": engine.as_consent, "text": engine.as_text}
+    return readers[role](sql, kind)
+
+
+def _days(table: str, typed: Mapping[str, str], engine: Engine) -> dict[str, str]:
+    instant, day = INSTANTS[table]
+    if instant not in typed:
+        return {}
+    days = {day: engine.day_of(typed[instant])}
+    if table in ("orders", "events"):
+        days["second"] = engine.second_of(typed[instant])
+        loaded = engine.day_of(typed["loaded_at"]) if "loaded_at" in typed else days[day]
+        days["known_day"] = f"greatest({days[day]}, {loaded})"
+    return days

@@ -1,0 +1,86 @@
+"""Reads a project's inputs through their doors, and stops where too little is left."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from clm_ml.config import COLUMNS, Config, Events, Table
+from clm_ml.engine import Engine, open_engine
+from clm_ml.errors import DataError
+from clm_ml.tables.door import Door, judge, last_day, open_door
+from clm_ml.tables.validated import Counts, Tables
+from clm_ml.timeline import date_of, day_of
+
+__all__ = ["read_tables"]
+
+
+def read_tables(config: Config, engine: Engine | None = None, **frames: Any) -> Tables:
+    """Read and validate the inputs of a project.
+
+    Args:
+        config: the project.
+        engine: where to read them; opened from the config if not given.
+        **frames: tables held in memory (pandas, Polars, Arrow, DuckDB), by name, instead of their sources;
+            the config's column mapping and `where` apply to them all the same.
+
+    Raises:
+        DataError: if a source or a mapped column is missing, nothing is left, or more rows are rejected than
+            `max_rejected_share` allows.
+        ConfigError: if an expression is none, or uses what is not allowed.
+    """
+    engine = engine or open_engine(config)
+    plans = config.tables.named()
+    unknown = [name for name in frames if name not in plans]
+    if unknown:
+        raise DataError(f"a frame was given for {unknown[0]}, but the config maps no columns of it.")
+    doors: dict[str, Door] = {}
+    for name, plan in plans.items():
+        source = engine.frame(name, frames[name], plan) if name in frames else engine.source(name, plan, config)
+        doors[name] = open_door(name, plan, source, engine)
+    complete_until, warnings = _complete_until(config, doors)
+    judged = {name: judge(door, complete_until) for name, door in doors.items()}
+    for name, found in judged.items():
+        _refuse_too_many_rejected(name, found.counts, plans[name])
+    return Tables(
+        engine=engine,
+        **{name: judged[name].used if name in judged else None for name in COLUMNS},  # type: ignore[arg-type]
+        complete_until=complete_until,
+        counts={name: found.counts for name, found in judged.items()},
+        quarantined={name: found.quarantined for name, found in judged.items()},
+        meanings={} if config.tables.events is None else _meanings(config.tables.events),
+        has_loaded_at=any("loaded_at" in plans[name].columns for name in ("orders", "events") if name in plans),
+        warnings=warnings,
+    )
+
+
+def _meanings(events: Events) -> dict[str, tuple[str, ...]]:
+    return {meaning: tuple(types) for meaning, types in events.meanings.items()}
+
+
+def _complete_until(config: Config, doors: Mapping[str, Door]) -> tuple[int, tuple[str, ...]]:
+    if config.complete_until is not None:
+        return day_of(config.complete_until), ()
+    days = [last_day(doors[name]) for name in ("orders", "events") if name in doors]
+    last = max((day for day in days if day is not None), default=None)
+    if last is None:
+        _refuse_too_many_rejected("orders", judge(doors["orders"], None).counts, config.tables.orders)
+        raise AssertionError("a row that breaks no rule has a day")
+    text = date_of(last + 1).isoformat()
+    return last + 1, (f"complete_until is not declared; taken as {text}, the day after the log's last row.",)
+
+
+def _refuse_too_many_rejected(name: str, counts: Counts, plan: Table) -> None:
+    reasons = ", ".join(f"{reason} {count:,}" for reason, count in counts.rejected.items())
+    if counts.read == 0:
+        raise DataError(f"tables.{name}: there is no row{' that where lets in' if plan.where else ''}.")
+    if counts.used == 0:
+        raise DataError(
+            f"tables.{name}: every row is rejected ({reasons}); mend the data, or the mapping: columns, date_format, "
+            "min_date, complete_until."
+        )
+    if counts.rejected_share > plan.max_rejected_share:
+        raise DataError(
+            f"tables.{name}: {counts.read - counts.used:,} of {counts.read:,} rows are rejected ({reasons}), more than "
+            f"max_rejected_share {plan.max_rejected_share:g} allows; mend the mapping or the data, or raise the share."
+        )
