@@ -45,7 +45,8 @@ class Teller:
         told = reason_columns(features.index)
         if contributions.empty:
             return told
-        weights = contributions.T.groupby(dict(themes)).sum().T  # one column a theme
+        spoken = [themes[column] for column in contributions.columns]
+        weights = contributions.T.groupby(np.asarray(spoken)).sum().T  # one column a theme
         names, values = weights.columns.to_numpy(), weights.to_numpy()
         order = np.argsort(-np.abs(values), axis=1, kind="stable")[:, : len(REASONS)]
         rows = features.to_dict("records")

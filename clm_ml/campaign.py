@@ -1,0 +1,150 @@
+"""Who is held out, who is spoken for, and the ledger that remembers it.
+
+Arms are a function of the campaign's name and the customer's id, and the ledger wins over computing them again: a
+campaign listed twice has the same arms, and whoever joins it later moves nobody.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+
+from clm_ml.errors import CampaignError
+
+__all__ = ["CONTACT", "HOLDOUT", "Ledger", "assign_arms", "open_ledger", "place_of", "refuse_bad_name"]
+
+CONTACT, HOLDOUT = "contact", "holdout"
+_WAIT_SECONDS = 30.0
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS assignments (
+    campaign TEXT NOT NULL, customer_id TEXT NOT NULL, arm TEXT NOT NULL, share REAL NOT NULL, stratum TEXT NOT NULL,
+    rank INTEGER NOT NULL, score REAL NOT NULL, ranked_by TEXT NOT NULL, assigned_at TEXT NOT NULL,
+    sent_on TEXT NOT NULL, horizon_days INTEGER NOT NULL, delete_after TEXT NOT NULL,
+    PRIMARY KEY (campaign, customer_id)
+) WITHOUT ROWID
+"""
+COLUMNS = (
+    "campaign", "customer_id", "arm", "share", "stratum", "rank", "score", "ranked_by", "assigned_at", "sent_on",
+    "horizon_days", "delete_after",
+)  # fmt: skip
+
+
+def place_of(campaign: str, customer_id: str) -> float:
+    """Place a customer between 0 and 1 for one campaign, the same for ever.
+
+    >>> round(place_of("autumn", "12346"), 6)
+    0.635471
+    """
+    return int(hashlib.sha256(f"{campaign}|{customer_id}".encode()).hexdigest()[:16], 16) / 2**64
+
+
+def assign_arms(
+    customer_ids: Sequence[str],
+    strata: Sequence[str],
+    campaign: str,
+    share: float,
+    assignment: Literal["blocks", "hash"] = "blocks",
+) -> list[str]:
+    """Assign each customer of a ranked list to be contacted or held out.
+
+    `blocks`: within each stratum, along the ranking, of every 1/share customers the one with the lowest place is held
+    out; in the last, incomplete block whoever has a place below the share. So the share is exact at every rank, and the
+    arms are alike in score. `hash`: held out is whoever has a place below the share.
+
+    Args:
+        customer_ids: in the order of their rank.
+        strata: the stratum of each.
+        campaign: its name; another campaign holds out others.
+        share: of customers to hold out, from 0 to below 1.
+        assignment: blocks for a list that is sent once, hash for one that is always on.
+    """
+    places = [place_of(campaign, customer) for customer in customer_ids]
+    if assignment == "hash" or share == 0:
+        return [HOLDOUT if place < share else CONTACT for place in places]
+    arms = [CONTACT] * len(places)
+    for stratum in dict.fromkeys(strata):
+        members = [place for place, name in enumerate(strata) if name == stratum]
+        for held in _held_out(members, places, share):
+            arms[held] = HOLDOUT
+    return arms
+
+
+def _held_out(members: Sequence[int], places: Sequence[float], share: float) -> Iterator[int]:
+    """Choose in blocks whose ends are whole multiples of 1/share, so that any share comes out exact."""
+    start, block = 0, 1
+    while (end := round(block / share)) <= len(members):
+        yield min(members[start:end], key=lambda member: places[member])
+        start, block = end, block + 1
+    yield from (member for member in members[start:] if places[member] < share)
+
+
+class Ledger:
+    """The append-only record of assignments, in one SQLite file."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def arms(self, campaign: str) -> dict[str, str]:
+        """Give the arm of everyone ever assigned in a campaign."""
+        rows = self._connection.execute("SELECT customer_id, arm FROM assignments WHERE campaign = ?", (campaign,))
+        return dict(rows.fetchall())
+
+    def reserved(self, campaign: str, day: str) -> set[str]:
+        """List who is in another campaign whose horizon has not ended on a day (ISO), in whichever arm."""
+        rows = self._connection.execute(
+            "SELECT DISTINCT customer_id FROM assignments WHERE campaign <> ? AND sent_on <= ? "
+            "AND date(sent_on, '+' || horizon_days || ' days') > ?",
+            (campaign, day, day),
+        )
+        return {row[0] for row in rows.fetchall()}
+
+    def record(self, assigned: pd.DataFrame) -> dict[str, str]:
+        """Add who is not yet in it, all of them or none, and give everyone's arm: the ledger's wins.
+
+        Args:
+            assigned: one row per customer of one campaign, with the ledger's columns.
+        """
+        rows = assigned[list(COLUMNS)].astype(object).itertuples(index=False, name=None)
+        marks = ", ".join("?" * len(COLUMNS))
+        with self._connection:
+            self._connection.executemany(
+                f"INSERT OR IGNORE INTO assignments ({', '.join(COLUMNS)}) VALUES ({marks})", rows
+            )
+        return self.arms(str(assigned["campaign"].iloc[0])) if len(assigned) else {}
+
+
+@contextmanager
+def open_ledger(path: Path) -> Iterator[Ledger]:
+    """Open the ledger, made at its first use; only its owner may read it.
+
+    Raises:
+        CampaignError: if it cannot be opened, or is no ledger.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        with closing(sqlite3.connect(path, timeout=_WAIT_SECONDS)) as connection:
+            connection.execute(_SCHEMA)
+            yield Ledger(connection)
+    except (OSError, sqlite3.Error) as error:
+        raise CampaignError(f"the ledger {path} cannot be used ({error}); nothing was assigned.") from None
+
+
+def refuse_bad_name(campaign: str) -> None:
+    """Refuse a name that cannot be told apart in files and CRMs.
+
+    Raises:
+        CampaignError: if it is empty, too long, or has other than letters, digits, spaces, `.`, `_` and `-`.
+    """
+    allowed: Any = campaign.replace(" ", "").replace(".", "").replace("_", "").replace("-", "")
+    if not allowed.isalnum() or len(campaign) > 100 or campaign != campaign.strip():
+        raise CampaignError(
+            "a campaign's name is at most 100 letters, digits, spaces, '.', '_' or '-'; choose another."
+        )

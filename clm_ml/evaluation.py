@@ -1,0 +1,195 @@
+"""How good are these probabilities and this ordering?  Judged forward in time, beside baselines, and gated.
+
+The last closed as_of is kept from the learners, together with every as_of whose label window reaches into it; what
+they then say of it is compared with four rules anyone could have used instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.special import expit, logit
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from clm_ml.model import fit_partner
+
+__all__ = [
+    "BASELINES",
+    "Verdict",
+    "compare_log_loss",
+    "fit_baselines",
+    "judge_as_of",
+    "metrics",
+    "pass_gate",
+    "reliability",
+    "value_metrics",
+]
+
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+
+BASELINES = ("constant_rate", "recency_rule", "logistic_rfm")
+LEAKAGE_AUC = 0.95
+
+
+def judge_as_of(as_ofs: Sequence[int], horizon_days: int) -> tuple[list[int], int]:
+    """Split as_ofs into those to learn from and the last, to judge on: no label window of the first reaches it.
+
+    >>> judge_as_of([0, 30, 60, 90], horizon_days=45)
+    ([0, 30], 90)
+    """
+    last = max(as_ofs)
+    return [day for day in sorted(as_ofs) if day + horizon_days <= last], last
+
+
+def metrics(ordered: Any, order_probability: Any) -> dict[str, float]:
+    """Judge probabilities of an order against what came.
+
+    Args:
+        ordered: 1 or 0, a customer each; both must occur.
+        order_probability: what was said, strictly between 0 and 1.
+
+    Returns:
+        `auc` and `average_precision` (of churn), `log_loss`, `brier`, `brier_skill` (against the rate that came),
+        `ece` (10 bins of equal count), `calibration_slope` (of the log-odds; 1 is right), `predicted_to_happened`
+        (mean probability over the rate that came) and `top_decile_lift` (of churn).
+
+    >>> round(metrics([1, 1, 0, 0], [0.9, 0.6, 0.4, 0.1])["log_loss"], 4)
+    0.3081
+    """
+    came, said = np.asarray(ordered, dtype=np.float64), np.asarray(order_probability, dtype=np.float64)
+    rate = came.mean()
+    brier = float(np.mean((said - came) ** 2))
+    return {
+        "auc": float(roc_auc_score(came, said)),
+        "average_precision": float(average_precision_score(1 - came, 1 - said)),
+        "log_loss": float(_losses(came, said).mean()),
+        "brier": brier,
+        "brier_skill": float(1 - brier / (rate * (1 - rate))),
+        "ece": _calibration_error(came, said),
+        "calibration_slope": _slope(came, said),
+        "predicted_to_happened": float(said.mean() / rate),
+        "top_decile_lift": _top_lift(1 - came, 1 - said, 0.1),
+    }
+
+
+def value_metrics(spent: Any, expected_value: Any) -> dict[str, float]:
+    """Judge expected values: `spearman`, `gini` (normalised), `mae` and `total_to_spent` (sum said over sum that came).
+
+    >>> value_metrics([0.0, 10.0, 30.0], [1.0, 12.0, 27.0])
+    {'spearman': 1.0, 'gini': 1.0, 'mae': 2.0, 'total_to_spent': 1.0}
+    """
+    came, said = np.asarray(spent, dtype=np.float64), np.asarray(expected_value, dtype=np.float64)
+    best = _gini(came, came)
+    return {
+        "spearman": float(pd.Series(came).corr(pd.Series(said), method="spearman")),
+        "gini": _gini(came, said) / best if best else float("nan"),
+        "mae": float(np.mean(np.abs(came - said))),
+        "total_to_spent": float(said.sum() / came.sum()) if came.sum() else float("nan"),
+    }
+
+
+def reliability(ordered: Any, order_probability: Any, bins: int = 10) -> pd.DataFrame:
+    """Group customers by churn probability into bins of equal count: mean `predicted`, `happened` and `customers`."""
+    churned, said = 1 - np.asarray(ordered, dtype=np.float64), 1 - np.asarray(order_probability, dtype=np.float64)
+    groups = np.array_split(np.argsort(said, kind="stable"), min(bins, len(said)))
+    rows = [(said[group].mean(), churned[group].mean(), len(group)) for group in groups]
+    return pd.DataFrame(rows, columns=["predicted", "happened", "customers"])
+
+
+def fit_baselines(train: pd.DataFrame, test: pd.DataFrame) -> dict[str, Floats]:
+    """Learn each baseline from customers' examples, and let it give the probability of an order in `test`.
+
+    - constant_rate: the share that ordered.
+    - recency_rule: a logistic regression on the logarithm of days_since_last_order, the rule of thumb in numbers.
+    - logistic_rfm: a logistic regression on the logarithms of recency, frequency and money.
+    """
+    rate = (train["ordered"].sum() + 0.5) / (len(train) + 1)
+    silence = [np.log1p(frame[["days_since_last_order"]].to_numpy(dtype=np.float64)) for frame in (train, test)]
+    rule = LogisticRegression().fit(silence[0], train["ordered"])
+    return {
+        "constant_rate": np.full(len(test), rate),
+        "recency_rule": rule.predict_proba(silence[1])[:, 1],
+        "logistic_rfm": expit(fit_partner(train, train["ordered"]).raw(test)),
+    }
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a model may become champion, and the sentence that says why or why not."""
+
+    passed: bool
+    why: str
+
+
+def pass_gate(
+    ordered: Any, model: Floats, baselines: Mapping[str, Floats], champion: Floats | None, seed: int
+) -> Verdict:
+    """Decide on the last closed as_of: better than every baseline, and no worse than the champion but for noise.
+
+    Args:
+        ordered: what came, 1 or 0, a customer each.
+        model: the model's probability of an order, of the same customers.
+        baselines: the same of each baseline.
+        champion: the same of the reigning champion, if there is one that can be asked.
+        seed: of the bootstrap over customers that says what noise is.
+    """
+    came = np.asarray(ordered, dtype=np.float64)
+    own = float(_losses(came, model).mean())
+    losses = {name: float(_losses(came, said).mean()) for name, said in baselines.items()}
+    better = [f"{name} {loss:.4f}" for name, loss in losses.items() if loss <= own]
+    if better:
+        return Verdict(False, f"its log loss {own:.4f} does not beat {', '.join(better)}")
+    told = ", ".join(f"{name} {loss:.4f}" for name, loss in losses.items())
+    if champion is not None:
+        difference, low, high = compare_log_loss(came, model, champion, seed)
+        if low > 0:
+            worse = f"by {difference:.4f} [{low:.4f}, {high:.4f}]"
+            return Verdict(False, f"its log loss {own:.4f} is worse than the reigning champion's {worse}")
+    return Verdict(True, f"its log loss {own:.4f} beats {told}")
+
+
+def compare_log_loss(
+    ordered: Any, model: Floats, other: Floats, seed: int, draws: int = 1000
+) -> tuple[float, float, float]:
+    """Give the difference of log losses, model − other, with a 95 % interval from a paired bootstrap over customers."""
+    came = np.asarray(ordered, dtype=np.float64)
+    differences = _losses(came, model) - _losses(came, other)
+    rng = np.random.default_rng(seed)
+    means = [differences[rng.integers(len(differences), size=len(differences))].mean() for _ in range(draws)]
+    low, high = np.quantile(means, (0.025, 0.975))
+    return float(differences.mean()), float(low), float(high)
+
+
+def _losses(came: Floats, said: Floats) -> Floats:
+    clipped = np.clip(np.asarray(said, dtype=np.float64), 1e-12, 1 - 1e-12)
+    return -(came * np.log(clipped) + (1 - came) * np.log1p(-clipped))
+
+
+def _calibration_error(came: Floats, said: Floats) -> float:
+    bins = reliability(came, said)
+    return float(np.average((bins["predicted"] - bins["happened"]).abs(), weights=bins["customers"]))
+
+
+def _slope(came: Floats, said: Floats) -> float:
+    log_odds = logit(np.clip(said, 1e-12, 1 - 1e-12))
+    if np.ptp(log_odds) == 0:
+        return float("nan")
+    return float(LogisticRegression(C=np.inf).fit(log_odds[:, None], came).coef_[0, 0])
+
+
+def _top_lift(happened: Floats, score: Floats, share: float) -> float:
+    top = np.argsort(-score, kind="stable")[: max(1, round(len(score) * share))]
+    return float(happened[top].mean() / happened.mean())
+
+
+def _gini(came: Floats, said: Floats) -> float:
+    """Give the area between the line of equal shares and the cumulative amount, ordered by what was said."""
+    amounts = came[np.argsort(-said, kind="stable")]
+    if not amounts.sum():
+        return 0.0
+    return float((np.cumsum(amounts) / amounts.sum()).mean() - (len(amounts) + 1) / (2 * len(amounts)))
