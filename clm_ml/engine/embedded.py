@@ -85,6 +85,12 @@ class Engine(Reading):
         self._connection.register(view, arrow)
         return self._filtered(self._described(f"SELECT * FROM {view}"), table.where, f"tables.{name}.where")
 
+    def given(self, rows: Any) -> nw.LazyFrame[Any]:
+        """Take rows held in memory as a lazy frame of this engine, to join with others."""
+        view = f"given_{self._next()}"
+        self._connection.register(view, nw.from_native(rows).lazy().collect(backend="pyarrow").to_native())
+        return self.lazy(f"SELECT * FROM {view}")
+
     def _origin(self, key: str, table: Table, config: Config) -> Source:
         if table.query is not None:
             return self._query(table.query, f"{key}.query")

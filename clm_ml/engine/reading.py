@@ -84,11 +84,11 @@ class Reading:
             return self._in_years(self._local(f"try_strptime({text}, {as_literal(date_format)})", kind))
         if not is_text_type(kind):
             raise ConfigError(f"{where}: {kind} is no date; say how it is written with date_format, as %Y%m%d.")
-        aware = rf"regexp_replace(upper({text}), {_AWARE}, '\1\4')"
-        return (
-            f"CASE WHEN regexp_full_match({text}, {_NAIVE}) THEN TRY_CAST({text} AS TIMESTAMP) "
+        aware = rf"replace(regexp_replace(upper({text}), {_AWARE}, '\1\4'), 'UTC', 'Z')"
+        return self._in_years(
+            f"(CASE WHEN regexp_full_match({text}, {_NAIVE}) THEN TRY_CAST({text} AS TIMESTAMP) "
             f"WHEN regexp_full_match(upper({text}), {_AWARE}) "
-            f"THEN timezone({as_literal(self._zone)}, TRY_CAST({aware} AS TIMESTAMPTZ)) END"
+            f"THEN timezone({as_literal(self._zone)}, TRY_CAST({aware} AS TIMESTAMPTZ)) END)"
         )
 
     def _local(self, sql: str, kind: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import duckdb
@@ -23,19 +23,22 @@ _OF_THE_DATA = (
 _MEMORY = "memory or room to spill ran out; raise memory_limit, or give temp_dir a folder with more room"
 _DISK = "the disk is full; make room, or give temp_dir another folder"
 
-#: What a message of the engine means; {0}, {1} … are what the pattern found in it.
+#: What a message of the engine means; {0} is what the pattern found in it.
 _MEANINGS = (
     (r"(?s)CSV Error on Line: (\d+).*unterminated quote", "line {0} opens a quote that is not closed"),
     (r"(?s)CSV Error on Line: (\d+).*Maximum line size", "line {0} is too long"),
     (r"not utf-8 encoded", "it is not UTF-8 text"),
     (r"(?s)CSV Error on Line: (\d+).*Expected Number of Columns", "line {0} has more or fewer values than the header"),
     (r"CSV Error on Line: (\d+)", "line {0} cannot be read as CSV"),
-    (r"CSV Parser", "it cannot be read as CSV; do all its lines end in the same way?"),
+    (r"CSV Parser", "it cannot be read as CSV; its lines must all end in the same way"),
     (r"No magic bytes|too small to be a Parquet", "it is no Parquet file, or only a part of one"),
-    (r"Failed to read file|(?i:parquet|thrift|decompress)", "it is damaged"),
-    (r"(?i:gzip)", "it is no gzip file"),
+    (r"Failed to read file|[Cc]orrupt|TProtocol|[Dd]ecompress", "it is damaged"),
+)
+_MEANINGS_OF_IO = (
+    (r"GZIP", "it is no gzip file, or only a part of one"),
     (r"No space left on device", _DISK),
 )
+
 #: Where a message names a file; of a CSV that is below the line it quotes.
 _FILES = (r"(?m)^  file = (.+)$", r"""(?m)(?:[Ff]ile ["'](.+?)["']|stream: (.+)$)""")
 
@@ -52,17 +55,19 @@ def in_words(what: str) -> Iterator[None]:
     except duckdb.OutOfMemoryException:
         raise DataError(f"{what}: {_MEMORY}.") from None
     except duckdb.IOException as error:
-        raise DataError(f"{what}: {_meaning(str(error), first_sentence(error))}.") from None
+        raise DataError(f"{what}: {_meaning(error, _MEANINGS_OF_IO) or first_sentence(error)}.") from None
     except _OF_THE_DATA as error:
-        raise DataError(f"{what}: {_meaning(str(error), 'a value does not have the type of its column')}.") from None
+        meaning = _meaning(error, _MEANINGS) or "a value does not have the type of its column"
+        raise DataError(f"{what}: {meaning}.") from None
 
 
-def _meaning(message: str, otherwise: str) -> str:
+def _meaning(error: Exception, meanings: Iterable[tuple[str, str]]) -> str | None:
     """Find what a message means, and the file it is about; its own words may hold a row and stay here."""
-    for pattern, meaning in _MEANINGS:
+    message = str(error)
+    for pattern, meaning in meanings:
         if found := re.search(pattern, message):
-            return _file(message) + meaning.format(*found.groups())
-    return otherwise
+            return ("" if meaning == _DISK else _file(message)) + meaning.format(*found.groups())
+    return None
 
 
 def _file(message: str) -> str:
