@@ -1,1 +1,64 @@
-"""Customer lifecycle management: who is slipping away, what they are worth, and whom to contact first."""
+"""Customer lifecycle management: who is slipping away, what they are worth, and whom to contact first.
+
+>>> import clm_ml as clm
+>>> config = clm.load_config("configs/online_retail.yaml")  # doctest: +SKIP
+>>> tables = clm.read_tables(config)  # doctest: +SKIP
+>>> model = clm.train(tables, config, as_of="2011-09-11")  # doctest: +SKIP
+>>> scores = model.score(clm.describe(tables, as_of="2011-09-11", task=config.task))  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from clm_ml.config import Config, load_config
+    from clm_ml.datasets import online_retail_path, simulate
+    from clm_ml.errors import ClmError
+    from clm_ml.lifecycle import playbook
+    from clm_ml.model import Model, load_model
+    from clm_ml.pipeline import check, describe, export, rank, score, train, train_box
+    from clm_ml.tables import Tables, read_tables
+
+__all__ = [
+    "ClmError",
+    "Config",
+    "Model",
+    "Tables",
+    "check",
+    "describe",
+    "export",
+    "load_config",
+    "load_model",
+    "online_retail_path",
+    "playbook",
+    "rank",
+    "read_tables",
+    "score",
+    "simulate",
+    "train",
+    "train_box",
+]
+
+_HOMES = {
+    "config": ("Config", "load_config"),
+    "datasets": ("online_retail_path", "simulate"),
+    "errors": ("ClmError",),
+    "lifecycle": ("playbook",),
+    "model": ("Model", "load_model"),
+    "pipeline": ("check", "describe", "export", "rank", "score", "train", "train_box"),
+    "tables": ("Tables", "read_tables"),
+}
+_ROOMS = {name: room for room, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for, so that the command line answers at once."""
+    if name not in _ROOMS:
+        raise AttributeError(f"module 'clm_ml' has no attribute {name!r}")
+    return getattr(import_module(f"clm_ml.{_ROOMS[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

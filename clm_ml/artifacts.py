@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -42,7 +43,7 @@ class Box:
 
 
 def json_text(content: Any) -> str:
-    """Write plain data as JSON, the same bytes for the same content.
+    """Write plain data as JSON, the same bytes for the same content; numbers that are none become null.
 
     >>> print(json_text({"b": 1, "a": [0.5]}), end="")
     {
@@ -52,7 +53,15 @@ def json_text(content: Any) -> str:
       "b": 1
     }
     """
-    return json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(_without_nan(content), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _without_nan(content: Any) -> Any:
+    if isinstance(content, Mapping):
+        return {str(key): _without_nan(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_without_nan(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
 def refuse_existing(folder: Path, force: bool) -> None:

@@ -20,6 +20,7 @@ from clm_ml.model import fit_partner
 
 __all__ = [
     "BASELINES",
+    "LEAKAGE_AUC",
     "Verdict",
     "compare_log_loss",
     "fit_baselines",

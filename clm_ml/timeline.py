@@ -13,7 +13,7 @@ from typing import Any
 
 from clm_ml.errors import TimelineError
 
-__all__ = ["Window", "as_ofs_before", "date_of", "day_of", "label_window", "lookback", "parse_day"]
+__all__ = ["Window", "as_ofs_before", "date_of", "day_of", "label_window", "lookback", "parse_day", "sensible_horizon"]
 
 EPOCH = date(1970, 1, 1)
 
@@ -108,3 +108,20 @@ def as_ofs_before(last: int, first: int, step_days: int, most: int) -> tuple[int
     """
     steps = max(0, min(most, (last - first) // step_days + 1))
     return tuple(last - step_days * back for back in reversed(range(steps)))
+
+
+HORIZONS = (30, 60, 90, 180)
+
+
+def sensible_horizon(long_gap_days: float, span_days: int) -> int:
+    """Suggest a horizon: the usual number of days nearest, by ratio, to the gap within which most have come back.
+
+    At most a third of the log, so that there are windows to learn from and one to be judged on.
+
+    >>> sensible_horizon(long_gap_days=104, span_days=730), sensible_horizon(long_gap_days=104, span_days=200)
+    (90, 60)
+    """
+    fitting = [days for days in HORIZONS if days * 3 <= span_days] or [HORIZONS[0]]
+    gap = max(long_gap_days, 1)
+    nearest = min(HORIZONS, key=lambda days: max(days / gap, gap / days))
+    return nearest if nearest in fitting else fitting[-1]

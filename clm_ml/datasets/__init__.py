@@ -9,7 +9,7 @@ from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 
-__all__ = ["online_retail_path", "simulate"]
+__all__ = ["online_retail_config", "online_retail_path", "simulate"]
 
 
 def online_retail_path() -> Path:
@@ -21,6 +21,13 @@ def online_retail_path() -> Path:
     'online_retail.parquet'
     """
     return Path(str(resources.files(__name__) / "online_retail.parquet"))
+
+
+def online_retail_config() -> Path:
+    """Find the commented config of the real shop: beside it in an installed package, in `configs/` in a checkout."""
+    name = "online_retail.yaml"
+    beside = online_retail_path().with_name(name)
+    return beside if beside.exists() else Path(__file__).parents[2] / "configs" / name
 
 
 def simulate(

@@ -1,5 +1,6 @@
-"""What to do with whom: the playbook."""
+"""What to do with whom, and when silence should count: the playbook and the lapse thresholds."""
 
+from clm_ml.lifecycle.lapse import lapse_sensitivity, later_orders, long_gap
 from clm_ml.lifecycle.playbook import Play, playbook
 
-__all__ = ["Play", "playbook"]
+__all__ = ["Play", "lapse_sensitivity", "later_orders", "long_gap", "playbook"]

@@ -1,7 +1,7 @@
 """What is learned, and the bundle it travels in: text and numbers, no pickle."""
 
-from clm_ml.model.bundle import Model, learn, load_model, save_model
-from clm_ml.model.partner import RFM_COLUMNS, fit_partner
-from clm_ml.model.probability import fit_probability
+from clm_ml.model.bundle import BOX_KIND, Model, learn, load_model, save_model
+from clm_ml.model.partner import fit_partner
+from clm_ml.model.reasons import REASONS
 
-__all__ = ["RFM_COLUMNS", "Model", "fit_partner", "fit_probability", "learn", "load_model", "save_model"]
+__all__ = ["BOX_KIND", "REASONS", "Model", "fit_partner", "learn", "load_model", "save_model"]

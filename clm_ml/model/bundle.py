@@ -27,7 +27,7 @@ from clm_ml.model.value import Amount, fit_amount
 from clm_ml.segments import CutPoints, find_segments, fit_cut_points
 from clm_ml.timeline import date_of
 
-__all__ = ["Model", "learn", "load_model", "save_model"]
+__all__ = ["BOX_KIND", "Model", "learn", "load_model", "save_model"]
 
 BOX_KIND = "model"
 

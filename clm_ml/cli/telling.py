@@ -1,0 +1,209 @@
+"""What each verb tells a person, and a machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from clm_ml.cli.answering import Answer
+from clm_ml.config import Config, load_config
+from clm_ml.datasets import online_retail_config, online_retail_path
+from clm_ml.errors import GateError
+from clm_ml.pipeline import Checked, Exported, Scored, Trained, check, export, score, train_box
+
+__all__ = ["tell_checked", "tell_exported", "tell_scored", "tell_trained", "walk_demo"]
+
+DEMO_DAY = "2011-09-11"
+
+
+def tell_checked(answer: Answer, checked: Checked, config: Config) -> None:
+    """Tell what is there, what was rejected and why, and what each lapse threshold would have said."""
+    answer.tell(
+        {
+            "first_day": checked.first_day,
+            "complete_until": checked.complete_until,
+            "customers": checked.customers,
+            "tables": {name: counts.facts() for name, counts in checked.counts.items()},
+            "missing": dict(checked.missing),
+            "lapse": checked.lapse.to_dict("records"),
+            "suggested_horizon_days": checked.horizon_days,
+            "quarantine": [str(path) for path in checked.quarantine],
+            "warnings": list(checked.warnings),
+        }
+    )
+    _warn(answer, checked.warnings)
+    until = f"complete until {checked.complete_until}"
+    answer.say(f"{checked.customers:,} customers have ordered since {checked.first_day}, {until}.")
+    for name, counts in checked.counts.items():
+        reasons = "".join(f"\n    {count:>9,}  {reason}" for reason, count in counts.rejected.items())
+        answer.say(
+            f"{name}: {counts.read:,} rows read, {counts.used:,} used, {counts.read - counts.used:,} rejected{reasons}"
+        )
+    for name, without in checked.missing.items():
+        answer.say(f"no {name}: without {without}")
+    for path in checked.quarantine:
+        answer.say(f"rejected rows are in {path}")
+    if len(checked.lapse):
+        answer.say(f"\nIf silence had counted as lapsed {config.task.horizon_days} days before the end:")
+        answer.say(
+            _table(
+                checked.lapse, {"lapsed_customers": "{:,}", "lapsed_share": "{:.0%}", "later_orders_share": "{:.0%}"}
+            )
+        )
+    gap = checked.long_gap_days
+    why = "nobody ordered twice" if gap != gap else f"85 % of the gaps between orders end within {gap:.0f} days"  # noqa: PLR0124
+    answer.say(
+        f"\nA sensible horizon: {checked.horizon_days} days ({why}); the config asks {config.task.horizon_days}."
+    )
+
+
+def tell_trained(answer: Answer, trained: Trained) -> None:
+    """Tell how the model did beside its baselines, and where it is."""
+    facts = trained.model.facts
+    evaluation = facts["evaluation"]
+    answer.tell(
+        {
+            "model": str(trained.box),
+            "alias": trained.tracked.alias,
+            "version": trained.tracked.version,
+            "run_id": trained.tracked.run_id,
+            "gate": facts["gate"],
+            "evaluation": evaluation,
+            "warnings": list(trained.warnings),
+        }
+    )
+    _warn(answer, trained.warnings)
+    answer.say(
+        f"learned from {facts['examples']:,} examples at {len(facts['as_ofs'])} as_ofs, known by {facts['as_of']}"
+    )
+    answer.say(
+        f"judged on {evaluation['customers']:,} customers of {evaluation['as_of']}, by a model learned before it:"
+    )
+    rows = {"model": evaluation["model"], **evaluation["baselines"]}
+    shown = (
+        pd.DataFrame(rows).T[["auc", "log_loss", "brier", "ece", "top_decile_lift"]].rename_axis("method").reset_index()
+    )
+    answer.say(_table(shown, dict.fromkeys(("auc", "log_loss", "brier", "ece", "top_decile_lift"), "{:.4f}")))
+    value = evaluation["value"]
+    total = f"predicted / spent {value['total_to_spent']:.2f}"
+    answer.say(f"value: Gini {value['gini']:.3f}, Spearman {value['spearman']:.3f}, {total}")
+    answer.say(f"model box: {trained.box}; registered as version {trained.tracked.version}, {trained.tracked.alias}")
+
+
+def tell_scored(answer: Answer, scored: Scored) -> None:
+    """Tell how many were scored, and what is at risk in each segment."""
+    answer.tell(
+        {
+            "scores": str(scored.box),
+            "as_of": scored.as_of,
+            "customers": scored.customers,
+            "segments": scored.segments.astype(object).where(scored.segments.notna(), None).to_dict("records"),
+            "warnings": list(scored.warnings),
+        }
+    )
+    _warn(answer, scored.warnings)
+    answer.say(f"scored {scored.customers:,} people as of {scored.as_of}")
+    money = {
+        "customers": "{:,}",
+        "mean_churn_probability": "{:.2f}",
+        "expected_value": "{:,.0f}",
+        "value_at_risk": "{:,.0f}",
+    }
+    answer.say(_table(scored.segments, money))
+    answer.say(f"scores box: {scored.box}")
+
+
+def tell_exported(answer: Answer, exported: Exported, config: Config) -> None:
+    """Tell the top of the list, who fell away, and where the files are."""
+    listed = exported.listed
+    profit = float(listed.contact["expected_profit"].sum())
+    answer.tell(
+        {
+            "list": str(exported.box),
+            "campaign": listed.campaign,
+            "contact": len(listed.contact),
+            "holdout": len(listed.holdout),
+            "dropped": dict(listed.dropped),
+            "expected_profit": round(profit, 2),
+            "assumed_save_rate": config.list.assumed_save_rate,
+            "files": [str(path) for path in exported.files],
+            "warnings": list(listed.warnings),
+        }
+    )
+    _warn(answer, listed.warnings)
+    answer.say(f"campaign {listed.campaign}: {len(listed.contact):,} to contact, {len(listed.holdout):,} held out")
+    answer.say(
+        "left out: "
+        + (", ".join(f"{reason} {count:,}" for reason, count in listed.dropped.items() if count) or "nobody")
+    )
+    answer.say(
+        f"expected profit {profit:,.0f} {config.currency}, assumed save rate {config.list.assumed_save_rate:.0%}"
+    )
+    top = listed.contact.head(10)[
+        ["rank", "customer_id", "segment", "churn_probability", "value_at_risk", "expected_profit"]
+    ]
+    answer.say(_table(top, {"churn_probability": "{:.2f}", "value_at_risk": "{:,.0f}", "expected_profit": "{:,.2f}"}))
+    if len(listed.contact):
+        first = listed.contact.iloc[0]
+        answer.say(
+            f"why customer {first['customer_id']}: {first['reason_1']}; {first['reason_2']}; {first['reason_3']}"
+        )
+        answer.say(f"play: {first['play']}")
+    for path in exported.files:
+        answer.say(f"  {path}")
+
+
+def walk_demo(answer: Answer, folder: Path) -> None:
+    """Check, train, score and export the shop that ships with the package, into one folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "online_retail.yaml"
+    path.write_text(_demo_config(), encoding="utf-8")
+    config = load_config(path)
+    answer.say(
+        "Online Retail: a year of orders of a British online shop (UCI Machine Learning Repository, CC BY 4.0)\n"
+    )
+    tell_checked(answer, check(config, progress=answer.progress), config)
+    answer.say(f"\nIt is {DEMO_DAY}. Learning from what was known before:\n")
+    trained = train_box(config, DEMO_DAY, folder / "models" / DEMO_DAY, force=True, progress=answer.progress)
+    tell_trained(answer, trained)
+    answer.say()
+    scored = score(
+        config,
+        folder / "scores" / DEMO_DAY,
+        as_of=DEMO_DAY,
+        model=str(trained.box),
+        force=True,
+        progress=answer.progress,
+    )
+    tell_scored(answer, scored)
+    answer.say()
+    exported = export(config, scored.box, "autumn", folder / "lists" / "autumn", force=True, progress=answer.progress)
+    tell_exported(answer, exported, config)
+    answer.say(
+        f"\neverything is in {folder}: config, models, scores, lists, the ledger, and MLflow's store (mlflow.db)"
+    )
+    if not trained.verdict.passed:
+        raise GateError(f"the demo's model is kept as challenger: {trained.verdict.why}.")
+
+
+def _demo_config() -> str:
+    """Point the config that ships with the package at the shop where it is installed."""
+    text = online_retail_config().read_text(encoding="utf-8")
+    return text.replace("../clm_ml/datasets/online_retail.parquet", str(online_retail_path())).replace("../", "")
+
+
+def _warn(answer: Answer, warnings: tuple[str, ...]) -> None:
+    for warning in warnings:
+        answer.warn(warning)
+
+
+def _table(rows: pd.DataFrame, formats: dict[str, str]) -> str:
+    def shown(column: str, value: Any) -> str:
+        if pd.isna(value):
+            return "–"
+        return formats.get(column, "{}").format(value)
+
+    texts = pd.DataFrame({name: [shown(str(name), value) for value in rows[name]] for name in rows})
+    return texts.to_string(index=False)

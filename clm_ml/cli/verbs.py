@@ -1,0 +1,212 @@
+"""The verbs of `clm-ml`: each takes its arguments, asks the pipeline, and tells what came of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from clm_ml.cli.answering import answering
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="clm-ml",
+    help="Which customers are slipping away, what they are worth, why, and who to contact first.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="The project's YAML.")]
+AsOf = Annotated[str | None, typer.Option("--as-of", metavar="DAY", help="ISO day; what lies before it is known.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
+Json = Annotated[bool, typer.Option("--json", help="Tell the result as JSON.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version  # noqa: PLC0415
+
+        typer.echo(f"clm-ml {version('clm-ml')}")
+        raise typer.Exit
+
+
+@app.callback()
+def clm_ml(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Say which.")
+    ] = False,
+) -> None:
+    """Which customers are slipping away, what they are worth, why, and who to contact first."""
+
+
+@app.command()
+def init(
+    files: Annotated[list[Path], typer.Argument(metavar="FILES…", help="CSV or Parquet files to look at.")],
+    out: Annotated[Path, typer.Option("--out", metavar="YAML", help="Where to write the config.")] = Path("clm.yaml"),
+    force: Force = False,
+    debug: Debug = False,
+) -> None:
+    """Look at files and write a commented config for them."""
+    with answering(debug) as answer:
+        from clm_ml.pipeline import propose_config  # noqa: PLC0415
+
+        written = propose_config(files, out, force)
+        answer.say(f"wrote {written}; read its comments, then run: clm-ml check {written}")
+
+
+@app.command()
+def check(
+    config: ConfigPath,
+    quarantine: Annotated[
+        Path | None, typer.Option("--quarantine", metavar="DIR", help="Keep rejected rows here, with their reasons.")
+    ] = None,
+    force: Force = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Read and validate the tables; tell what is there, what is rejected, and how to choose horizon and lapse."""
+    with answering(debug, as_json) as answer:
+        from clm_ml.cli.telling import tell_checked  # noqa: PLC0415
+        from clm_ml.config import load_config  # noqa: PLC0415
+        from clm_ml.pipeline import check as run  # noqa: PLC0415
+
+        loaded = load_config(config)
+        tell_checked(answer, run(loaded, quarantine, force, answer.progress), loaded)
+
+
+@app.command()
+def train(
+    config: ConfigPath,
+    as_of: AsOf = None,
+    model: Annotated[
+        Path | None, typer.Option("--model", metavar="DIR", help="Where the model box goes: models/PROJECT-DAY.")
+    ] = None,
+    force: Force = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Learn the models, judge them forward in time, and promote them if they beat every baseline."""
+    with answering(debug, as_json) as answer:
+        from clm_ml.cli.telling import tell_trained  # noqa: PLC0415
+        from clm_ml.config import load_config  # noqa: PLC0415
+        from clm_ml.errors import GateError  # noqa: PLC0415
+        from clm_ml.pipeline import train_box  # noqa: PLC0415
+
+        trained = train_box(load_config(config), as_of, model, force, answer.progress)
+        tell_trained(answer, trained)
+        if not trained.verdict.passed:
+            raise GateError(f"the model is kept as challenger, not promoted: {trained.verdict.why}.")
+
+
+@app.command()
+def score(
+    config: ConfigPath,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the scores box goes.")],
+    as_of: AsOf = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", metavar="DIR|URI", help="A model box, or models:/NAME@ALIAS; the project's champion."),
+    ] = None,
+    reasons: Annotated[
+        str, typer.Option("--reasons", metavar="N|all", help="Say why for the N with the most value at risk.")
+    ] = "20000",
+    force: Force = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Score everyone known at a day."""
+    with answering(debug, as_json) as answer:
+        from clm_ml.cli.telling import tell_scored  # noqa: PLC0415
+        from clm_ml.config import load_config  # noqa: PLC0415
+        from clm_ml.pipeline import score as run  # noqa: PLC0415
+
+        count = _count_or_all(reasons)
+        scored = run(
+            load_config(config), out, as_of=as_of, model=model, reasons=count, force=force, progress=answer.progress
+        )
+        tell_scored(answer, scored)
+
+
+@app.command()
+def export(
+    config: ConfigPath,
+    scores: Annotated[Path, typer.Option("--scores", metavar="DIR", help="A scores box.")],
+    campaign: Annotated[str, typer.Option("--campaign", metavar="NAME", help="The campaign; arms depend on it.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the list box goes.")],
+    destination: Annotated[
+        list[str] | None, typer.Option("--destination", metavar="NAME", help="Instead of the config's: table.")
+    ] = None,
+    force: Force = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Write a campaign's ranked list, in two arms, and the files for each destination."""
+    with answering(debug, as_json) as answer:
+        from clm_ml.cli.telling import tell_exported  # noqa: PLC0415
+        from clm_ml.config import load_config  # noqa: PLC0415
+        from clm_ml.pipeline import export as run  # noqa: PLC0415
+
+        loaded = load_config(config)
+        exported = run(
+            loaded, scores, campaign, out, destinations=destination or (), force=force, progress=answer.progress
+        )
+        tell_exported(answer, exported, loaded)
+
+
+@app.command()
+def simulate(
+    customers: Annotated[int, typer.Option("--customers", metavar="N", help="From 100 to 10,000,000.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the shop goes.")],
+    seed: Annotated[int, typer.Option("--seed", metavar="S", help="The same seed draws the same shop.")] = 1,
+    force: Force = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Draw a shop whose truth is known: all five tables and their config."""
+    with answering(debug, as_json) as answer:
+        from clm_ml.datasets import simulate as run  # noqa: PLC0415
+
+        rows = run(customers, seed, out, lambda done, total: answer.progress("customers", done, total), force=force)
+        answer.tell({"shop": str(out), "rows": rows})
+        answer.say(f"drew {', '.join(f'{count:,} {name}' for name, count in rows.items())}")
+        answer.say(f"next: clm-ml check {out / 'shop.yaml'}")
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where everything goes.")] = Path("demo"),
+    debug: Debug = False,
+) -> None:
+    """Walk it all on the real shop that ships with the package: check, train, score, export."""
+    with answering(debug) as answer:
+        from clm_ml.cli.telling import walk_demo  # noqa: PLC0415
+
+        walk_demo(answer, folder)
+
+
+@app.command()
+def config() -> None:
+    """Print every key of the config with its meaning and default."""
+    from clm_ml.config import commented  # noqa: PLC0415
+
+    typer.echo(commented())
+
+
+def _count_or_all(text: str) -> Any:
+    from clm_ml.errors import UsageError  # noqa: PLC0415
+
+    if text == "all":
+        return "all"
+    if not text.isdecimal():
+        raise UsageError(f"--reasons is a number of customers or all; found {text!r}.")
+    return int(text)

@@ -1,0 +1,258 @@
+"""Export: scores become the ranked list of one campaign, in two arms and two files, and the files of destinations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from clm_ml.artifacts import Box, new_box, open_box, refuse_existing
+from clm_ml.campaign import CONTACT, HOLDOUT, Ledger, assign_arms, open_ledger, refuse_bad_name
+from clm_ml.config import Config
+from clm_ml.destinations import write_csv, write_destination
+from clm_ml.errors import ConfigError
+from clm_ml.features import build_features
+from clm_ml.model import REASONS, load_model
+from clm_ml.pipeline.progress import Progress, silent
+from clm_ml.pipeline.scoring import SCORES, find_model
+from clm_ml.ranking import Ranked, rank_customers
+from clm_ml.snapshot import prepare, take_snapshot
+from clm_ml.tables import Tables, read_tables
+from clm_ml.timeline import parse_day
+
+__all__ = ["Exported", "Listed", "export", "rank"]
+
+COLUMNS = [
+    "rank", "customer_id", "campaign", "arm", "segment", "phase", "play", "churn_probability",
+    "expected_value_if_ordering", "value_at_risk", "expected_profit", "ranked_by", *REASONS, "last_order_on",
+    "scored_on",
+]  # fmt: skip
+_PERSON = ("email", "phone", "country")
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One campaign's customers, in rank order, in two frames, so that nobody mails the holdout.
+
+    Both have the list's columns; `dropped` counts who fell away, by reason.
+    """
+
+    campaign: str
+    contact: pd.DataFrame = field(repr=False)
+    holdout: pd.DataFrame = field(repr=False)
+    dropped: Mapping[str, int]
+    warnings: tuple[str, ...] = ()
+
+    def _repr_html_(self) -> str:
+        sizes = f"{len(self.contact):,} to contact, {len(self.holdout):,} held out"
+        return f"<p><b>{self.campaign}</b>: {sizes}</p>{self.contact.head(10).to_html(index=False, escape=True)}"
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A list box and what is in it."""
+
+    box: Path
+    listed: Listed
+    files: tuple[Path, ...]
+
+
+def rank(scores: pd.DataFrame, tables: Tables, config: Config, campaign: str) -> Listed:
+    """Rank customers for a campaign as `export` would, without writing anything.
+
+    Args:
+        scores: one row a customer, as `Model.score` or a scores box gives them.
+        tables: for consent.
+        config: for the list and the ledger, which is read if it is there.
+        campaign: its name; the arms depend on it.
+
+    Raises:
+        CampaignError: if nobody is left to contact.
+    """
+    refuse_bad_name(campaign)
+    with open_ledger(config.path(config.list.ledger)) as ledger:
+        ranked, warnings = _ranked(scores, tables, config, campaign, ledger)
+        arms = _arms(ranked, config, campaign, ledger.arms(campaign))
+    return _listed(ranked, arms, campaign, warnings)
+
+
+def export(
+    config: Config,
+    scores: Path,
+    campaign: str,
+    out: Path,
+    *,
+    destinations: Sequence[str] = (),
+    force: bool = False,
+    progress: Progress = silent,
+) -> Exported:
+    """Write the list box of a campaign from a scores box: suppress, consent, rank, cut, assign, ledger, files."""
+    refuse_bad_name(campaign)
+    refuse_existing(out, force)
+    box = open_box(scores, "scores")
+    progress("reading tables", 0, 1)
+    tables = read_tables(config)
+    progress("ranking", 0, 1)
+    with open_ledger(config.path(config.list.ledger)) as ledger:
+        ranked, warnings = _ranked(_read_scores(box), tables, config, campaign, ledger)
+        ranked = _with_reasons(ranked, box, tables, config)
+        arms = _arms(ranked, config, campaign, ledger.arms(campaign))
+        arms |= ledger.record(_ledger_rows(ranked, arms, config, campaign))
+    listed = _listed(ranked, arms, campaign, warnings)
+    progress("writing", 0, 1)
+    with new_box(out, "list", _facts(box, listed, config), force=force, private=True) as hidden:
+        files = _write(hidden, listed, tables, destinations or config.destinations)
+    tables.engine.close()
+    progress("writing", 1, 1)
+    return Exported(out, listed, tuple(out / path for path in files))
+
+
+def _read_scores(box: Box) -> pd.DataFrame:
+    table: pa.Table = pq.read_table(box.path(SCORES))
+    return table.to_pandas()
+
+
+def _ranked(
+    scores: pd.DataFrame, tables: Tables, config: Config, campaign: str, ledger: Ledger
+) -> tuple[Ranked, tuple[str, ...]]:
+    consent = _consent(tables)
+    day = pd.Timestamp(scores["as_of"].max()).date().isoformat()
+    ranked = rank_customers(
+        scores,
+        config.list,
+        suppressed=_suppressed(config),
+        consent=consent,
+        reserved=ledger.reserved(campaign, day),
+        members=ledger.arms(campaign),
+    )
+    unknown = "consent is not checked: no table of customers maps may_contact." if consent is None else ""
+    return ranked, tuple(warning for warning in (unknown,) if warning)
+
+
+def _consent(tables: Tables) -> pd.DataFrame | None:
+    if tables.customers is None:
+        return None
+    names = tables.customers.collect_schema().names()
+    claims = [name for name in ("may_contact", "may_profile") if name in names]
+    if not claims:
+        return None
+    return tables.engine.collect(tables.customers.select("customer_id", *claims), "customer_id").to_pandas()
+
+
+def _suppressed(config: Config) -> set[str]:
+    if config.list.suppress is None:
+        return set()
+    path = config.path(config.list.suppress)
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        raise ConfigError(f"list.suppress: {path} cannot be read; nobody is listed without it.") from None
+    return {line.strip() for line in lines if line.strip()}
+
+
+def _with_reasons(ranked: Ranked, box: Box, tables: Tables, config: Config) -> Ranked:
+    """Fill the reasons of listed customers that scoring left out because they are costly."""
+    customers = ranked.customers
+    without = customers["reason_1"].isna()
+    if not without.any():
+        return ranked
+    model = load_model(find_model(config, box.facts["model"]["at"]))
+    ids = pd.DataFrame({"customer_id": customers.loc[without, "customer_id"]})
+    wanted = tables.engine.keep(tables.engine.given(ids))
+    snapshot = take_snapshot(prepare(tables), parse_day(box.facts["as_of"]), wanted)
+    features = tables.engine.collect(build_features(snapshot, model.task), "customer_id").to_pandas()
+    told = model.explain(model.complete(features)).set_index(features["customer_id"])
+    filled = customers.set_index("customer_id")
+    filled.loc[told.index, list(REASONS)] = told
+    return Ranked(filled.reset_index(), ranked.dropped)
+
+
+def _arms(ranked: Ranked, config: Config, campaign: str, known: Mapping[str, str]) -> dict[str, str]:
+    """Keep the arms there are, and assign those who are new."""
+    new = ranked.customers[~ranked.customers["customer_id"].isin(list(known))]
+    ids = new["customer_id"].tolist()
+    plan = config.list
+    assigned = assign_arms(ids, new["segment"].tolist(), campaign, plan.holdout_share, plan.assignment)
+    return dict(known) | dict(zip(ids, assigned, strict=True))
+
+
+def _ledger_rows(ranked: Ranked, arms: Mapping[str, str], config: Config, campaign: str) -> pd.DataFrame:
+    customers = ranked.customers
+    day = pd.Timestamp(customers["as_of"].iloc[0]).date()
+    return pd.DataFrame(
+        {
+            "campaign": campaign,
+            "customer_id": customers["customer_id"],
+            "arm": customers["customer_id"].map(arms),
+            "share": config.list.holdout_share,
+            "stratum": customers["segment"],
+            "rank": customers["rank"],
+            "score": customers["expected_profit"],
+            "ranked_by": customers["ranked_by"],
+            "assigned_at": day.isoformat(),
+            "sent_on": day.isoformat(),
+            "horizon_days": config.task.horizon_days,
+            "delete_after": _delete_after(day, config),
+        }
+    )
+
+
+def _listed(ranked: Ranked, arms: Mapping[str, str], campaign: str, warnings: tuple[str, ...]) -> Listed:
+    customers = ranked.customers
+    scored_on = pd.to_datetime(customers["as_of"])
+    last = scored_on - pd.to_timedelta(customers["days_since_last_order"].astype("int64"), unit="D")
+    rows = customers.assign(
+        campaign=campaign,
+        arm=customers["customer_id"].map(dict(arms)),
+        last_order_on=last.dt.strftime("%Y-%m-%d"),
+        scored_on=scored_on.dt.strftime("%Y-%m-%d"),
+    )[COLUMNS]
+    arm = rows["arm"]
+    contact, holdout = (rows[arm == name].reset_index(drop=True) for name in (CONTACT, HOLDOUT))
+    return Listed(campaign, contact, holdout, ranked.dropped, warnings)
+
+
+def _write(hidden: Path, listed: Listed, tables: Tables, destinations: Sequence[str]) -> list[Path]:
+    files = []
+    for name, rows in (("contact.csv", listed.contact), ("holdout.csv", listed.holdout)):
+        write_csv(rows, hidden / name)
+        files.append(hidden / name)
+    people = _with_people(listed.contact, tables)
+    files += [write_destination(name, people, hidden) for name in destinations]
+    return [path.relative_to(hidden) for path in files]
+
+
+def _with_people(contact: pd.DataFrame, tables: Tables) -> pd.DataFrame:
+    """Put the contact fields that the shop has beside those to contact."""
+    if tables.customers is None:
+        return contact
+    names = [name for name in _PERSON if name in tables.customers.collect_schema().names()]
+    wanted = tables.engine.keep(tables.engine.given(contact[["customer_id"]]))
+    people = tables.customers.select("customer_id", *names).join(wanted, on="customer_id", how="semi")
+    return contact.merge(tables.engine.collect(people, "customer_id").to_pandas(), on="customer_id", how="left")
+
+
+def _facts(box: Box, listed: Listed, config: Config) -> dict[str, Any]:
+    day = date.fromisoformat(box.facts["as_of"])
+    return {
+        "campaign": listed.campaign,
+        "as_of": box.facts["as_of"],
+        "contact": len(listed.contact),
+        "holdout": len(listed.holdout),
+        "dropped": dict(listed.dropped),
+        "list": config.list.model_dump(mode="json", exclude={"ledger", "suppress"}),
+        "expected_profit": round(float(listed.contact["expected_profit"].sum()), 2),
+        "assumed": ["save rate"],
+        "delete_after": _delete_after(day, config),
+        "scores": dict(box.facts),
+    }
+
+
+def _delete_after(day: date, config: Config) -> str:
+    return (day + timedelta(days=config.list.delete_after_days)).isoformat()

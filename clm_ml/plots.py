@@ -1,0 +1,57 @@
+"""Figures people look at: whether probabilities mean what they say, and how many churners a short list finds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+__all__ = ["plot_gains", "plot_reliability"]
+
+_OWN, _OTHER = "#1f5fa8", "#8a8f98"
+
+
+def plot_reliability(bins: pd.DataFrame) -> Figure:
+    """Draw predicted against happened churn, a point a bin; on the diagonal a probability means what it says.
+
+    Args:
+        bins: `predicted`, `happened`, `customers`, as `evaluation.reliability` gives them.
+    """
+    figure, axes = _blank("Predicted churn probability", "Share that churned")
+    axes.plot([0, 1], [0, 1], color=_OTHER, linestyle="--", linewidth=1, label="as predicted")
+    error = 1.96 * np.sqrt(bins["happened"] * (1 - bins["happened"]) / bins["customers"])
+    axes.errorbar(bins["predicted"], bins["happened"], yerr=error, color=_OWN, marker="o", label="happened, ± 95 %")
+    axes.set(xlim=(0, 1), ylim=(0, 1), title="Reliability on the last closed as_of")
+    axes.legend(frameon=False)
+    return figure
+
+
+def plot_gains(churned: Any, estimates: dict[str, Any]) -> Figure:
+    """Draw the share of churners found against the share of customers contacted, a line a method.
+
+    Args:
+        churned: 1 or 0, a customer each.
+        estimates: a churn probability of the same customers, by method; the model's is called `model`.
+    """
+    came = np.asarray(churned, dtype=np.float64)
+    figure, axes = _blank("Share of customers, riskiest first", "Share of all churners found")
+    share = np.arange(len(came) + 1) / len(came)
+    for name, estimate in estimates.items():
+        found = np.concatenate([[0], np.cumsum(came[np.argsort(-np.asarray(estimate), kind="stable")])]) / came.sum()
+        is_own = name == "model"
+        axes.plot(share, found, color=_OWN if is_own else None, linewidth=2.2 if is_own else 1.1, label=name)
+    axes.plot([0, 1], [0, 1], color=_OTHER, linestyle="--", linewidth=1, label="at random")
+    axes.set(xlim=(0, 1), ylim=(0, 1.02), title="Cumulative gains on the last closed as_of")
+    axes.legend(frameon=False)
+    return figure
+
+
+def _blank(x: str, y: str) -> tuple[Figure, Any]:
+    figure = Figure(figsize=(6, 4.5), layout="constrained")
+    axes = figure.add_subplot()
+    axes.set(xlabel=x, ylabel=y)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(alpha=0.25)
+    return figure, axes

@@ -1,0 +1,34 @@
+"""The model as MLflow serves it: a script that reads the model box and scores rows of features.
+
+MLflow runs this file when it loads a registered model, so what is loaded is this package's code and the box's text.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from mlflow.models import set_model
+from mlflow.pyfunc.model import PythonModel
+
+from clm_ml.model import load_model
+from clm_ml.tracking.store import OUTPUTS
+
+__all__ = ["ServedModel"]
+
+
+class ServedModel(PythonModel):
+    """Scores rows of features, as `clm_ml.describe` gives them; says no reasons, because they are costly."""
+
+    def load_context(self, context: Any) -> None:
+        """Read the box that was logged with the model."""
+        self._model = load_model(Path(context.artifacts["box"]))
+
+    def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:  # noqa: ARG002
+        """Give each row's customer_id, probabilities, values, segment and phase."""
+        scores = self._model.score(model_input, reasons=False)
+        return scores[[name for name, _ in OUTPUTS]]
+
+
+set_model(ServedModel())

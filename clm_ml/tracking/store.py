@@ -1,0 +1,196 @@
+"""Keeps runs and the registry in MLflow's store; imports it only when it is used, since that takes seconds."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from clm_ml.config import Config
+from clm_ml.errors import ConfigError, ModelError
+
+__all__ = ["OUTPUTS", "Run", "Tracked", "fetch_box", "log_run"]
+
+_SQLITE = "sqlite:///"
+
+#: What the served model gives back, and MLflow's type of it.
+OUTPUTS = (
+    ("customer_id", "string"),
+    ("segment", "string"),
+    ("phase", "string"),
+    ("order_probability", "double"),
+    ("churn_probability", "double"),
+    ("expected_value", "double"),
+    ("expected_value_if_ordering", "double"),
+    ("value_at_risk", "double"),
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one training tells MLflow: facts and figures, never a person's row.
+
+    Attributes:
+        name: of the run.
+        params: what was asked for.
+        metrics: how the model and its baselines were judged.
+        facts: of the data: counts and days.
+        figures: Matplotlib figures by file name.
+        box: the model box, whole.
+        columns: the features a row must have to be scored.
+    """
+
+    name: str
+    params: Mapping[str, Any]
+    metrics: Mapping[str, float]
+    facts: Mapping[str, Any]
+    figures: Mapping[str, Any] = field(repr=False)
+    box: Path
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Tracked:
+    """Where a run went: its id, and the version and alias the model is registered with."""
+
+    run_id: str
+    version: str
+    alias: str
+
+
+def log_run(config: Config, run: Run, alias: str) -> Tracked:
+    """Log a training, register its model under the project's name, and give the version an alias.
+
+    Args:
+        config: for the store, the experiment and the project's name.
+        run: what to tell.
+        alias: champion or challenger.
+
+    Raises:
+        ConfigError: if the store cannot be used.
+    """
+    with _mlflow(config) as mlflow:
+        experiment = _experiment(mlflow, config)
+        with mlflow.start_run(experiment_id=experiment, run_name=run.name) as started:
+            mlflow.log_params(dict(run.params))
+            mlflow.log_metrics({name: value for name, value in run.metrics.items() if value == value})  # noqa: PLR0124
+            mlflow.log_dict(dict(run.facts), "data.json")
+            for name, figure in run.figures.items():
+                mlflow.log_figure(figure, name)
+            logged = _log_model(mlflow, run)
+        return Tracked(started.info.run_id, _register(mlflow, config.project, logged, alias), alias)
+
+
+def fetch_box(config: Config, uri: str) -> Path:
+    """Fetch the model box of a registered model, such as `models:/online-retail@champion`.
+
+    Raises:
+        ModelError: if no such model is registered.
+        ConfigError: if the store cannot be used.
+    """
+    with _mlflow(config) as mlflow:
+        try:
+            folder = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri))
+        except mlflow.MlflowException:
+            raise ModelError(
+                f"there is no model {uri} in {_without_secrets(config.tracking.uri)}; "
+                "train one first, or name a model box with --model."
+            ) from None
+        boxes = [path.parent for path in (folder / "artifacts").glob("*/manifest.json")]
+        if not boxes:
+            raise ModelError(f"{uri} was not logged by clm-ml: it holds no model box.")
+        return boxes[0]
+
+
+def _log_model(mlflow: Any, run: Run) -> Any:
+    """Log the box as a pyfunc, without an example: it would be somebody's row."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*input example was not provided")
+        return mlflow.pyfunc.log_model(
+            name="model",
+            python_model=str(Path(__file__).with_name("served.py")),
+            artifacts={"box": str(run.box)},
+            signature=_signature(run.columns),
+            pip_requirements=[f"clm-ml=={version('clm-ml')}"],
+        )
+
+
+def _register(mlflow: Any, name: str, logged: Any, alias: str) -> str:
+    """Register a logged model under the project's name, and give the version its alias."""
+    client = mlflow.MlflowClient()
+    if not client.search_registered_models(filter_string=f"name = '{name}'"):
+        client.create_registered_model(name)
+    made = client.create_model_version(name, logged.model_uri, run_id=logged.run_id, model_id=logged.model_id)
+    client.set_registered_model_alias(name, alias, made.version)
+    return str(made.version)
+
+
+def _experiment(mlflow: Any, config: Config) -> str:
+    """Find the experiment, or make it with its artifacts beside a SQLite store, not in the working folder."""
+    name = config.tracking.experiment or config.project
+    known = mlflow.get_experiment_by_name(name)
+    if known is not None:
+        return str(known.experiment_id)
+    beside = None
+    if config.tracking.uri.startswith(_SQLITE):
+        store = config.path(config.tracking.uri.removeprefix(_SQLITE)).resolve()
+        beside = (store.parent / "mlartifacts" / name).as_uri()
+    return str(mlflow.create_experiment(name, artifact_location=beside))
+
+
+@contextmanager
+def _mlflow(config: Config) -> Iterator[Any]:
+    """Import MLflow quietly and offline, pointed at the project's store; what it cannot do becomes a sentence."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+    import mlflow  # noqa: PLC0415
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
+
+    for noisy in ("mlflow", "mlflow.store.db.utils", "alembic"):  # importing MLflow sets their levels anew
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+    uri = config.tracking.uri
+    if uri.startswith(_SQLITE):
+        store = config.path(uri.removeprefix(_SQLITE)).resolve()
+        store.parent.mkdir(parents=True, exist_ok=True)
+        uri = _SQLITE + str(store)
+    before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
+    try:
+        mlflow.set_tracking_uri(uri)
+        mlflow.set_registry_uri(uri)
+        yield mlflow
+    except (mlflow.MlflowException, SQLAlchemyError, OSError) as error:
+        raise ConfigError(
+            f"tracking.uri {_without_secrets(config.tracking.uri)} cannot be used ({type(error).__name__})."
+        ) from error
+    finally:
+        mlflow.set_tracking_uri(before[0])
+        mlflow.set_registry_uri(before[1])
+
+
+def _signature(columns: tuple[str, ...]) -> Any:
+    from mlflow.models import ModelSignature  # noqa: PLC0415
+    from mlflow.types import ColSpec, Schema  # noqa: PLC0415
+
+    types = {"customer_id": "string", "has_email": "boolean"}
+    inputs: list[Any] = [ColSpec(types.get(name, "double"), name, required=True) for name in ("customer_id", *columns)]
+    outputs: list[Any] = [ColSpec(kind, name, required=False) for name, kind in OUTPUTS]
+    return ModelSignature(Schema(inputs), Schema(outputs))
+
+
+def _without_secrets(uri: str) -> str:
+    """Tell a store without the password it may hold.
+
+    >>> _without_secrets("postgresql://me:secret@host/db")
+    'postgresql://…@host/db'
+    """
+    scheme, _, rest = uri.partition("://")
+    return f"{scheme}://…@{rest.rpartition('@')[2]}" if "@" in rest else uri
