@@ -11,7 +11,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clm_ml.config import Config, Table
@@ -632,6 +632,7 @@ def test_numbers_as_dates_are_refused_with_a_way_to_say_how_they_are_written(eng
     )
 
 
+@settings(max_examples=60, deadline=None)
 @given(
     st.datetimes(datetime(1995, 1, 1), datetime(2024, 12, 31)),  # noqa: DTZ001
     st.sampled_from(["Europe/Berlin", "America/New_York", "Asia/Kolkata", "Pacific/Auckland", "UTC"]),
@@ -681,6 +682,7 @@ def test_an_empty_frame_keeps_its_columns(engine):
     assert found.schema.names == ["customer_id", "n", "share", "word"]
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.sets(st.text(min_size=1, max_size=8), min_size=1, max_size=40), st.floats(0, 1))
 def test_a_sample_depends_on_nothing_but_ids(engine, ids, share):
     def first(text):

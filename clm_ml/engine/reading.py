@@ -17,6 +17,10 @@ _AWARE = as_literal(rf"({_DAY}[T ]\d{{1,2}}:\d{{2}}(:\d{{2}}(\.\d+)?)?) ?(Z|UTC|
 _LAST_YEAR = 9998  # 9999-12-31 says "never" in many a table
 
 
+def _text(sql: str, kind: str) -> str:
+    return sql if kind == "VARCHAR" else f"CAST({sql} AS VARCHAR)"
+
+
 class Reading:
     """What every column gets on its way in."""
 
@@ -28,15 +32,14 @@ class Reading:
         if kind in ("DOUBLE", "FLOAT"):
             whole = f"CAST(TRY_CAST({sql} AS HUGEINT) AS VARCHAR)"
             return f"CASE WHEN {sql} = trunc({sql}) THEN {whole} ELSE CAST({sql} AS VARCHAR) END"
-        text = f"CAST({sql} AS VARCHAR)"
+        if not is_text_type(kind):
+            return f"CAST({sql} AS VARCHAR)"
+        text = _text(sql, kind)
         return f"CASE WHEN regexp_full_match({text}, '[!-~]+') THEN {text} ELSE nullif(trim({text}, {_BLANKS}), '') END"
 
     def as_id(self, sql: str, kind: str) -> str:
         """Read an id as text: `007` stays, `17850.0` is `17850`, as a float that went through a CSV is written."""
-        text = self.as_text(sql, kind)
-        return (
-            f"CASE WHEN regexp_full_match({text}, '[1-9][0-9]*[.]0+') THEN split_part({text}, '.', 1) ELSE {text} END"
-        )
+        return rf"regexp_replace({self.as_text(sql, kind)}, '^([1-9][0-9]*)[.]0+$', '\1')"
 
     def as_number(self, sql: str) -> str:
         """Read a finite number; anything else becomes null."""
@@ -78,12 +81,12 @@ class Reading:
         """
         if kind.startswith(("TIMESTAMP", "DATE")):
             return self._in_years(self._local(sql, kind))
-        text = self.as_text(sql, kind)
         if date_format is not None:
-            kind = "TIMESTAMP WITH TIME ZONE" if "%z" in date_format.lower() else "TIMESTAMP"
-            return self._in_years(self._local(f"try_strptime({text}, {as_literal(date_format)})", kind))
+            read = f"try_strptime({self.as_text(sql, kind)}, {as_literal(date_format)})"
+            return self._in_years(self._local(read, "WITH TIME ZONE" if "%z" in date_format.lower() else "TIMESTAMP"))
         if not is_text_type(kind):
             raise ConfigError(f"{where}: {kind} is no date; say how it is written with date_format, as %Y%m%d.")
+        text = f"trim({_text(sql, kind)}, {_BLANKS})"
         aware = rf"replace(regexp_replace(upper({text}), {_AWARE}, '\1\4'), 'UTC', 'Z')"
         return self._in_years(
             f"(CASE WHEN regexp_full_match({text}, {_NAIVE}) THEN TRY_CAST({text} AS TIMESTAMP) "

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from clm_ml.config import COLUMNS, Table
-from clm_ml.engine import Engine, Source
+from clm_ml.engine import Engine, Source, quoted
 
-__all__ = ["INSTANTS", "Columns", "read_columns", "role_of"]
+__all__ = ["INSTANTS", "Columns", "beside", "read_columns", "role_of"]
 
 Role = Literal["id", "instant", "money", "number", "claim", "consent", "text"]
 
@@ -45,15 +45,24 @@ def role_of(table: str, column: str) -> Role:
 
 @dataclass(frozen=True)
 class Columns:
-    """A table's columns as SQL over its source: as mapped, whether given at all, and as typed.
+    """A table's columns as SQL, under the names they bear behind the door.
 
-    `typed` has the names that columns bear behind the door: `amount_minor`, `day`, `second`, `known_day`.
-    Instants keep their own names and go no further.
+    Over the source: `typed`, as read, and `given`, whether there is a value at all, readable or not. Over the typed
+    columns, as `beside` names them: `days`, the whole days and seconds that instants become.
     """
 
-    mapped: Mapping[str, str]
-    given: Mapping[str, str]
     typed: Mapping[str, str]
+    given: Mapping[str, str]
+    days: Mapping[str, str]
+
+
+def beside(name: str) -> str:
+    """Name a column of ours beside those of the source, which may have any name.
+
+    >>> print(beside("day"))
+    "clm day"
+    """
+    return quoted(f"clm {name}")
 
 
 def read_columns(table: str, plan: Table, source: Source, engine: Engine) -> Columns:
@@ -63,10 +72,10 @@ def read_columns(table: str, plan: Table, source: Source, engine: Engine) -> Col
         DataError: if a mapped column is not there.
         ConfigError: if an expression is none, or a number is to be a date and no format says how.
     """
-    mapped, given, typed = {}, {}, {}
+    typed, given = {}, {}
     for column, text in plan.columns.items():
         where = f"tables.{table}.columns.{column}"
-        mapped[column] = sql = engine.expression(text, source, where)
+        sql = engine.expression(text, source, where)
         kind = engine.kind_of(sql, source, where)
         given[column] = engine.is_given(sql, kind)
         role = role_of(table, column)
@@ -75,7 +84,7 @@ def read_columns(table: str, plan: Table, source: Source, engine: Engine) -> Col
             engine.kind_of(typed[column], source, f"tables.{table}.date_format")
         else:
             typed[f"{column}_minor" if role == "money" else column] = _typed(role, sql, kind, engine)
-    return Columns(mapped, given, typed | _days(table, typed, engine))
+    return Columns(typed, given, _days(table, typed, engine))
 
 
 def _typed(role: Role, sql: str, kind: str, engine: Engine) -> str:
@@ -85,13 +94,13 @@ def _typed(role: Role, sql: str, kind: str, engine: Engine) -> str:
     return readers[role](sql, kind)
 
 
-def _days(table: str, typed: Mapping[str, str], engine: Engine) -> dict[str, str]:
+def _days(table: str, typed: Iterable[str], engine: Engine) -> dict[str, str]:
     instant, day = INSTANTS[table]
     if instant not in typed:
         return {}
-    days = {day: engine.day_of(typed[instant])}
+    days = {day: engine.day_of(beside(instant))}
     if table in ("orders", "events"):
-        days["second"] = engine.second_of(typed[instant])
-        loaded = engine.day_of(typed["loaded_at"]) if "loaded_at" in typed else days[day]
+        days["second"] = engine.second_of(beside(instant))
+        loaded = engine.day_of(beside("loaded_at")) if "loaded_at" in typed else days[day]
         days["known_day"] = f"greatest({days[day]}, {loaded})"
     return days

@@ -10,19 +10,14 @@ import narwhals as nw
 
 from clm_ml.config import Table
 from clm_ml.engine import Engine, Source, quoted
-from clm_ml.tables.columns import INSTANTS, Columns, read_columns, role_of
+from clm_ml.tables.columns import INSTANTS, Columns, beside, read_columns, role_of
 from clm_ml.tables.rules import rules
 from clm_ml.tables.validated import Counts
 from clm_ml.timeline import day_of
 
 __all__ = ["Door", "Judged", "judge", "last_day", "open_door"]
 
-_REASON = quoted("clm reason")
-
-
-def _read(name: str) -> str:
-    """Name a typed column beside the columns of the source, which may have any name."""
-    return quoted(f"clm {name}")
+_REASON = beside("reason")
 
 
 @dataclass(frozen=True)
@@ -37,12 +32,15 @@ class Door:
 
     def rows(self, end: int | None) -> str:
         """Write the rows, each with the reason why it is rejected; `end` is the first day not allowed any more."""
-        typed = {name: _read(name) for name in self.columns.typed}
-        first = day_of(self.plan.min_date)
-        broken = rules(self.table, typed, self.columns.given, first, end)
+        broken = rules(self.table, self.columns.given, day_of(self.plan.min_date), end)
         cases = " ".join(f"WHEN {condition} THEN '{reason}'" for condition, reason in broken)
-        beside = ", ".join(f"{sql} AS {_read(name)}" for name, sql in self.columns.typed.items())
-        return f"SELECT *, CASE {cases} END AS {_REASON} FROM (SELECT *, {beside} FROM ({self.source.sql}))"
+        typed = f"SELECT *{_beside(self.columns.typed)} FROM ({self.source.sql})"
+        days = f"SELECT *{_beside(self.columns.days)} FROM ({typed})"
+        return f"SELECT *, CASE {cases} END AS {_REASON} FROM ({days})"
+
+
+def _beside(columns: Mapping[str, str]) -> str:
+    return "".join(f", {sql} AS {beside(name)}" for name, sql in columns.items())
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ def open_door(table: str, plan: Table, source: Source, engine: Engine) -> Door:
 def last_day(door: Door) -> int | None:
     """Find the last day among rows that break no rule, so far as rules need no end."""
     _, day = INSTANTS[door.table]
-    found: int | None = door.engine.rows(f"SELECT max({_read(day)}) FROM ({door.rows(None)}) WHERE {_REASON} IS NULL")[
+    found: int | None = door.engine.rows(f"SELECT max({beside(day)}) FROM ({door.rows(None)}) WHERE {_REASON} IS NULL")[
         0
     ][0]
     return found
@@ -78,7 +76,7 @@ def judge(door: Door, end: int | None) -> Judged:
     rows = door.rows(end)
     rows = _without_repeats(door, rows) if door.table == "customers" else _without_duplicates(door, rows)
     _, day = INSTANTS[door.table]
-    when = _read(day) if day in door.columns.typed else "NULL"
+    when = beside(day) if day in door.columns.days else "NULL"
     found = door.engine.rows(
         f"SELECT {_REASON}, count(*), min({when}), max({when}) FROM ({rows}) GROUP BY {_REASON} ORDER BY {_REASON}"
     )
@@ -93,11 +91,11 @@ def judge(door: Door, end: int | None) -> Judged:
 
 def _without_repeats(door: Door, rows: str) -> str:
     """Reject all rows of a customer but one: the one that permits least, then the first as text."""
-    consents = [_read(column) for column in door.columns.mapped if role_of(door.table, column) == "consent"]
+    consents = [beside(column) for column in door.columns.given if role_of(door.table, column) == "consent"]
     least = [f"CASE WHEN {consent} THEN 2 WHEN {consent} IS NULL THEN 1 ELSE 0 END" for consent in consents]
     text = [f"CAST({quoted(column)} AS VARCHAR)" for column in door.source.types]
     order = ", ".join([*least, *text])
-    again = f"row_number() OVER (PARTITION BY {_read('customer_id')}, {_REASON} ORDER BY {order}) > 1"
+    again = f"row_number() OVER (PARTITION BY {beside('customer_id')}, {_REASON} ORDER BY {order}) > 1"
     return _with_reason(rows, again, "repeated customer")
 
 
@@ -124,8 +122,8 @@ def _with_reason(rows: str, broken: str, reason: str) -> str:
 
 def _used_columns(door: Door) -> str:
     """Select the typed columns under their own names; instants have become days and seconds."""
-    instants = {column for column in door.columns.mapped if role_of(door.table, column) == "instant"}
-    columns = {name: _read(name) for name in door.columns.typed if name not in instants}
+    instants = {column for column in door.columns.given if role_of(door.table, column) == "instant"}
+    columns = {name: beside(name) for name in (*door.columns.typed, *door.columns.days) if name not in instants}
     if door.table == "orders":
         columns |= _returns(columns)
     return ", ".join(f"{sql} AS {quoted(name)}" for name, sql in columns.items())
