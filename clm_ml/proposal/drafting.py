@@ -147,8 +147,14 @@ def _named(look: Look, table: str, role: str, taken: set[str]) -> Guess | None:
     if found is None:
         return None
     column, sureness = found
-    text = column.number if KINDS[role] == "number" and column.number else column.name
-    return Guess(text, _facts(column), (column.name,), sureness=sureness)
+    return Guess(_read_as(role, column), _facts(column), (column.name,), sureness=sureness)
+
+
+def _read_as(role: str, column: Column) -> str:
+    """Write a column by its name, or as the expression that makes numbers of it."""
+    if KINDS[role] != "number" or column.number is None or column.number == column.spelled:
+        return column.name
+    return column.number
 
 
 def _facts(column: Column, reason: str = "by its name") -> str:
@@ -204,8 +210,8 @@ def found_amount(look: Look, table: str, role: str, taken: set[str]) -> Guess | 
     if price is None:
         return _only_decimals(look, taken)
     if (quantity := _quantity(look, table, "quantity", taken)) is None:
-        cost = _money(*price)
-        return Guess(cost.text, f"{cost.why}; there is no quantity to multiply it with", cost.uses, sureness=0.8)
+        alone = _money(*price)
+        return Guess(alone.text, f"{alone.why}; there is no quantity to multiply it with", alone.uses, sureness=0.8)
     why = "no column is named like an amount; a quantity times the price of a piece is one"
     column, sureness = price
     text = f"{spelled(quantity.text) if quantity.text in quantity.uses else quantity.text} * {column.number}"
@@ -213,10 +219,10 @@ def found_amount(look: Look, table: str, role: str, taken: set[str]) -> Guess | 
 
 
 def _money(column: Column, sureness: float) -> Guess:
-    number = column.number or column.spelled
     if {"cents", "pence", "minor"} & set(words(column.name)):
-        return Guess(f"{number} / 100", "by its name, which says hundredths", (column.name,), sureness=sureness)
-    return Guess(number if number != column.spelled else column.name, _facts(column), (column.name,), sureness=sureness)
+        text, why = f"{column.number} / 100", "by its name, which says hundredths"
+        return Guess(text, _facts(column, why), (column.name,), sureness=sureness)
+    return Guess(_read_as("amount", column), _facts(column), (column.name,), sureness=sureness)
 
 
 def _only_decimals(look: Look, taken: set[str]) -> Guess | None:
@@ -230,7 +236,7 @@ def _only_decimals(look: Look, taken: set[str]) -> Guess | None:
         return None
     column = candidates[0]
     why = _facts(column, "no column is named like an amount; this is the only one with decimals")
-    return Guess(column.number or column.spelled, why, (column.name,), sureness=_BY_CONTENT)
+    return Guess(_read_as("amount", column), why, (column.name,), sureness=_BY_CONTENT)
 
 
 def _quantity(look: Look, table: str, role: str, taken: set[str]) -> Guess | None:

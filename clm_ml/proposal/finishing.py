@@ -52,7 +52,7 @@ def instant_sql(engine: Engine, draft: Draft, source: Source) -> str:
 
 def text_sql(engine: Engine, text: str, source: Source) -> str:
     """Write an id, as SQL over a source's columns."""
-    return engine.as_text(*_typed(engine, text, source))
+    return engine.as_id(*_typed(engine, text, source))
 
 
 def _format(draft: Draft) -> str | None:
@@ -62,7 +62,7 @@ def _format(draft: Draft) -> str | None:
 def _typed(engine: Engine, text: str, source: Source) -> tuple[str, str]:
     """Write an expression as SQL, and tell its type."""
     sql = engine.expression(text, source, text)
-    return sql, engine.rows(f"DESCRIBE SELECT {sql} AS one FROM ({source.sql})")[0][1]
+    return sql, engine.kind_of(sql, source, text)
 
 
 def _count(engine: Engine, source: Source, *conditions: str) -> tuple[int, ...]:

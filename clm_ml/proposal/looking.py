@@ -49,7 +49,7 @@ class Column:
     low: float | None
     high: float | None
     positive: int
-    claims: int
+    claims: int = 0  # only counted where there are hardly any values
     number: str | None = None  # how an expression reads it as a number, if it is one
     dated: Dated | None = None
     rows_each: float = 0.0  # rows of the whole file for each value there is
@@ -146,10 +146,10 @@ def _columns(engine: Engine, sample: Source) -> Iterator[Column]:
     for place, (name, kind) in enumerate(sample.types.items()):
         width = len(facts[0])
         bare = Column(name, kind, rows, *found[place * width : (place + 1) * width])
-        number = _number(engine, sample, bare)
+        claims, number = _claims(engine, sample, bare), _number(engine, sample, bare)
         found_dates = dated(engine, sample, name, bare.spelled, bare.filled)
         each = bare.filled / bare.distinct if bare.distinct else 0.0
-        yield replace(bare, number=number, dated=found_dates, rows_each=each)
+        yield replace(bare, claims=claims, number=number, dated=found_dates, rows_each=each)
 
 
 def _counted_in_all(engine: Engine, source: Source, column: Column) -> Column:
@@ -173,8 +173,17 @@ def _facts(engine: Engine, name: str, kind: str) -> list[str]:
         f"min({number})",
         f"max({number})",
         f"count(*) FILTER ({number} > 0)",
-        f"count({engine.as_claim(quoted(name), kind)})",
     ]
+
+
+def _claims(engine: Engine, sample: Source, column: Column) -> int:
+    """Count what can be read as yes or no."""
+    if column.distinct > 4:
+        return 0
+    claims: int = engine.rows(f"SELECT count({engine.as_claim(quoted(column.name), column.kind)}) FROM ({sample.sql})")[
+        0
+    ][0]
+    return claims
 
 
 def _number(engine: Engine, sample: Source, column: Column) -> str | None:

@@ -89,10 +89,9 @@ def _table(name: str, draft: Draft, drafts: Mapping[str, Draft], home: Path) -> 
     yield from _conditions(draft.where)
     if draft.date_format is not None:
         yield from _line(2, "date_format", draft.date_format.text, draft.date_format.why)
-    if draft.max_rejected_share is not None:
-        yield from _line(
-            2, "max_rejected_share", draft.max_rejected_share.text, draft.max_rejected_share.why, bare=True
-        )
+    for key, limit in (("min_date", draft.min_date), ("max_rejected_share", draft.max_rejected_share)):
+        if limit is not None:
+            yield from _line(2, key, limit.text, limit.why, bare=True)
     yield from _meanings(draft)
     used = {name for one in drafts.values() if one.look is draft.look for name in one.used}
     unused = [column.name for column in draft.look.columns if column.name not in used]
