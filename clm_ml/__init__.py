@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from clm_ml.config import Config, load_config
-    from clm_ml.datasets import online_retail_path, simulate
+    from clm_ml.datasets import online_retail_config, online_retail_path, simulate
     from clm_ml.errors import ClmError
     from clm_ml.lifecycle import playbook
     from clm_ml.model import Model, load_model
@@ -31,6 +31,7 @@ __all__ = [
     "export",
     "load_config",
     "load_model",
+    "online_retail_config",
     "online_retail_path",
     "playbook",
     "rank",
@@ -43,7 +44,7 @@ __all__ = [
 
 _HOMES = {
     "config": ("Config", "load_config"),
-    "datasets": ("online_retail_path", "simulate"),
+    "datasets": ("online_retail_config", "online_retail_path", "simulate"),
     "errors": ("ClmError",),
     "lifecycle": ("playbook",),
     "model": ("Model", "load_model"),

@@ -1,0 +1,51 @@
+# Every target sets up what it needs; `make` alone says what there is.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+help: ## Say what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+setup: $(READY) ## Make the environment, from the locked requirements
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' \
+	  || { echo "clm-ml needs Python 3.11 to 3.13; name one: make PYTHON=python3.11"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check uv
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --compile-bytecode --require-hashes -r requirements.lock \
+	  || $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@$(BIN)/python -c 'import lightgbm' \
+	  || { echo "LightGBM needs the OpenMP library; on Debian and Ubuntu: apt-get install libgomp1"; exit 1; }
+	@touch $(READY)
+
+demo: $(READY) ## Train, score and list the shop that ships with the package, into demo/
+	$(BIN)/clm-ml demo demo
+
+test: $(READY) ## Run the fast tests and the examples in docstrings
+	$(BIN)/pytest -n 2 -m "not slow" -q
+
+test-slow: $(READY) ## Run the tests that take longer
+	$(BIN)/pytest -n 2 -m slow -q
+
+check: $(READY) ## Lint, types, and who may import whom
+	$(BIN)/ruff check clm_ml tests benchmarks notebooks
+	$(BIN)/ruff format --check clm_ml tests benchmarks
+	$(BIN)/mypy clm_ml
+	$(BIN)/lint-imports
+
+notebooks: $(READY) ## Write each notebook's .ipynb from its .py, and run it
+	$(BIN)/jupytext --quiet --to ipynb notebooks/*.py
+	$(BIN)/pytest -q tests/test_notebooks.py -m ""
+
+bench: $(READY) ## Time features and scoring against a plain scan (BENCH_CUSTOMERS=100000)
+	$(BIN)/python benchmarks/speed.py --customers $(or $(BENCH_CUSTOMERS),100000)
+
+clean: ## Remove what was made, but for models/, scores and lists
+	rm -rf $(VENV) demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: help setup demo test test-slow check notebooks bench clean
