@@ -123,6 +123,13 @@ def test_signs_of_globs_in_the_projects_own_folder_are_taken_to_the_letter(tmp_p
         assert rows_of(engine, found) == ROWS
 
 
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_column_that_a_part_lacks_is_empty_there(ending, find, tmp_path):
+    written = csv if ending == "csv" else parquet
+    write(tmp_path, {f"a.{ending}": written([("9",)], ("id",)), f"b.{ending}": written()})
+    assert rows_of(*find(f"*.{ending}")) == [*ROWS, ("9", None, None)]
+
+
 def test_csv_is_taken_to_the_letter(find, tmp_path):
     lines = ["id,at,paid,", '#1,"a ""b""\nc",,', "' x ,NULL,nan,", "", "007, 1 ,1e3,"]
     (tmp_path / "a.csv").write_text("\n".join(lines))
@@ -299,6 +306,7 @@ def test_a_duckdb_file_is_never_written(warehouse, find, tmp_path):
     before = (tmp_path / warehouse).read_bytes()
     engine, source = find("orders", file=warehouse)
     engine.keep(engine.lazy(source.sql))
+    assert engine.rows("SELECT readonly FROM duckdb_databases() WHERE path IS NOT NULL") == [(True,)]
     engine.close()
     assert (tmp_path / warehouse).read_bytes() == before
 
@@ -404,20 +412,67 @@ def test_an_expression_gives_what_it_says_and_null_where_it_cannot_be_computed(t
     "text",
     [
         "read_csv('/etc/passwd')", "read_text('/etc/passwd')", "getenv('HOME')", "current_setting('memory_limit')",
-        "(SELECT 1)", "EXISTS (SELECT 1)", "pieces IN (SELECT 1)", "pieces FROM kept_1", "pieces, word", "*",
-        "COLUMNS(*)", "pieces; DROP TABLE kept_1", "pieces WHERE true", "pieces GROUP BY 1", "pieces GROUP BY ALL",
-        "pieces HAVING true", "pieces QUALIFY true", "pieces LIMIT 1", "pieces ORDER BY 1", "DISTINCT pieces",
-        "pieces USING SAMPLE 1", "pieces UNION SELECT 1", "sum(pieces)", "row_number() OVER ()",
-        "lag(pieces) OVER (ORDER BY word)", "random()", "now()", "version()", "nextval('s')", "#1", "$1", "?",
-        "list_transform([1], lambda x: x)", "{'a': pieces}", "main.abs(pieces)", "abs(DISTINCT pieces)",
-        "abs(pieces) FILTER (pieces > 1)", "word COLLATE NOCASE", "pieces AS p", "pieces p", "", " ", "--",
-        "pieces::nothing", "pieces[1]", "weight + word || 'x' + [1]", "date_trunc(word)", "regexp_matches(word, '(')",
+        "sum(pieces)", "random()", "now()", "version()", "nextval('s')", "list_transform([1], lambda x: x)",
+        "main.abs(pieces)", "{'a': pieces}", "[pieces]",
     ],
 )  # fmt: skip
-def test_what_is_no_expression_over_columns_is_refused_with_its_key(text, engine):
+def test_a_function_that_is_not_listed_is_refused(text, engine):
+    with pytest.raises(ConfigError, match=r"^key: the function \w+ is not allowed in an expression\.$"):
+        engine.expression(text, SHOP, "key")
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("(SELECT 1)", "subquery"),
+        ("EXISTS (SELECT 1)", "subquery"),
+        ("pieces IN (SELECT 1)", "subquery"),
+        ("row_number() OVER ()", "window"),
+        ("lag(pieces) OVER (ORDER BY word)", "window"),
+        ("*", "star"),
+        ("COLUMNS(*)", "star"),
+        ("#1", "positional reference"),
+        ("$1", "parameter"),
+        ("?", "parameter"),
+        ("word COLLATE NOCASE", "collate"),
+    ],
+)
+def test_what_reaches_beyond_the_columns_of_a_row_is_refused(text, what, engine):
+    with pytest.raises(ConfigError, match=rf"^key: {what} is not allowed in an expression\.$"):
+        engine.expression(text, SHOP, "key")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "pieces, word", "pieces AS p", "pieces p", "DISTINCT pieces", "pieces FROM kept_1", "pieces WHERE true",
+        "pieces GROUP BY 1", "pieces GROUP BY ALL", "pieces HAVING true", "pieces QUALIFY true", "pieces LIMIT 1",
+        "pieces ORDER BY 1", "pieces USING SAMPLE 1", "pieces UNION SELECT 1",
+    ],
+)  # fmt: skip
+def test_more_than_one_bare_expression_is_refused(text, engine):
     with pytest.raises(ConfigError) as refused:
-        engine.expression(text, SHOP, "tables.orders.where")
-    assert str(refused.value).startswith("tables.orders.where: ")
+        engine.expression(text, SHOP, "key")
+    assert str(refused.value) == f"key: {text!r} must be one expression over columns."
+
+
+@pytest.mark.parametrize("text", ["", " ", "--", "pieces; DROP TABLE kept_1", "pieces +", "pieces) FROM (SELECT 1"])
+def test_what_is_no_expression_is_refused(text, engine):
+    with pytest.raises(ConfigError) as refused:
+        engine.expression(text, SHOP, "key")
+    assert str(refused.value) == f"key: {text!r} is neither a column nor an expression over columns."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "abs(DISTINCT pieces)", "abs(pieces) FILTER (pieces > 1)", "pieces::nothing", "pieces[1]", "date_trunc(word)",
+        "regexp_matches(word, '(')", "make_date(word, 1, 1)", "strptime(word, '%Q')",
+    ],
+)  # fmt: skip
+def test_parts_that_do_not_fit_together_are_refused_with_the_key(text, engine):
+    with pytest.raises(ConfigError, match=r"^key: .*\.$") as refused:
+        engine.expression(text, SHOP, "key")
     assert "\n" not in str(refused.value)
 
 
@@ -489,6 +544,7 @@ def texts(*values):
         ("ENUM('a', ' b ')", "' b '", "b", "b"),
         ("UUID", "'00000000-0000-0000-0000-000000000001'", *["00000000-0000-0000-0000-000000000001"] * 2),
         ("DATE", "'2020-01-01'", "2020-01-01", "2020-01-01"),
+        ("TIMESTAMPTZ", "'2020-01-01 02:00+02'", "2020-01-01 00:00:00+00", "2020-01-01 00:00:00+00"),
     ],
 )
 def test_words_and_ids_are_read_as_text(kind, written, as_text, as_id, engine):
@@ -622,6 +678,13 @@ def test_an_instant_with_a_type_needs_no_format(kind, written, local):
 )
 def test_a_date_format_says_how_dates_are_written(kind, written, date_format, local):
     assert instants("Europe/Berlin", kind, [written], date_format)[0][0] == local
+
+
+def test_days_and_seconds_are_counted_down_to_the_whole(engine):
+    written = texts("1970-01-01 00:00:00.999", "1970-01-02", "1969-12-31 23:59:59.999")
+    sql = engine.as_instant("x", "VARCHAR", None, "key")
+    assert read(engine, engine.second_of(sql), written, "VARCHAR") == [0, 86_400, -1]
+    assert read(engine, engine.day_of(sql), written, "VARCHAR") == [0, 1, -1]
 
 
 def test_numbers_as_dates_are_refused_with_a_way_to_say_how_they_are_written(engine):

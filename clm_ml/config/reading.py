@@ -36,7 +36,7 @@ def load_config(path: str | Path) -> Config:
     """
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"config {path} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:

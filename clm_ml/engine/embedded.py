@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -175,13 +174,13 @@ class Engine(Reading):
 
     def batches(self, frame: nw.LazyFrame[Any], *order_by: str) -> Iterator[pa.RecordBatch]:
         """Stream a frame's rows in order, at most `BATCH_ROWS` at a time."""
-        with in_words(_UNREAD), closing(self._reader(frame, order_by)) as reader:
-            yield from reader
+        with in_words(_UNREAD):
+            yield from self._reader(frame, order_by)
 
     def collect(self, frame: nw.LazyFrame[Any], *order_by: str) -> pa.Table:
         """Fetch a whole frame, in order."""
-        with in_words(_UNREAD), closing(self._reader(frame, order_by)) as reader:
-            return reader.read_all()
+        with in_words(_UNREAD):
+            return self._reader(frame, order_by).read_all()
 
     def _reader(self, frame: nw.LazyFrame[Any], order_by: tuple[str, ...]) -> pa.RecordBatchReader:
         return self._connection.sql(_ordered(frame, order_by)).to_arrow_reader(BATCH_ROWS)

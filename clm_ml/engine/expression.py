@@ -104,6 +104,7 @@ def _is_bare(node: Node) -> bool:
     return (
         node["type"] == "SELECT_NODE"
         and node["from_table"]["type"] == "EMPTY"
+        and node["aggregate_handling"] == "STANDARD_HANDLING"
         and not any(node.get(part) for part in parts)
         and not node.get("cte_map", {}).get("map")
         and len(node["select_list"]) == 1

@@ -107,4 +107,4 @@ class Reading:
 
     def second_of(self, instant: str) -> str:
         """Count the seconds since 1970-01-01 that a clock on the wall shows: 86,400 a day, whatever the season."""
-        return f"CAST(epoch_ms({instant}) // 1000 AS BIGINT)"
+        return f"CAST(floor(epoch_ms({instant}) / 1000) AS BIGINT)"

@@ -116,7 +116,7 @@ def files_to_sql(files: Sequence[Path], where: str) -> str:
 
 
 def _listed(files: Sequence[Path]) -> str:
-    return f"[{', '.join(as_literal(glob.escape(str(file))) for file in files)}]"
+    return f"[{', '.join(as_literal(str(file)) for file in files)}]"
 
 
 def _csv_to_sql(files: Sequence[Path], delimiter: str, names: tuple[str, ...]) -> str:
