@@ -555,6 +555,9 @@ def test_a_frame_that_cannot_be_taken_is_refused(engine):
     with pytest.raises(DataError) as refused:
         read_tables(config, engine, orders=mixed)
     assert str(refused.value) == "tables.orders: a column of the given frame mixes values of different types."
+    twice = pd.DataFrame([["c1", "2020-01-01", 5, 5]], columns=["customer_id", "ordered_at", "amount", "amount"])
+    with pytest.raises(DataError, match=r"tables\.orders: two columns of the given frame have the same name\."):
+        read_tables(config, engine, orders=twice)
     with pytest.raises(DataError, match="a frame was given for events, but the config maps no columns of it"):
         read_tables(config, engine, orders=drawn(GOOD["orders"]), events=mixed)
 

@@ -180,7 +180,10 @@ class Spend(Input):
 class Tables(_Frozen):
     """The inputs; all but orders are optional, and what is missing switches off what needs it."""
 
-    orders: Orders = Field(description="An order, or a line of one. Lines of one order_id are one order.")
+    orders: Orders = Field(
+        description="An order, or a line of one; lines of one order_id are one order. A line that is_return, or with a "
+        "negative amount or quantity, is a return: it lowers spend and is no order."
+    )
     events: Events | None = Field(None, description="Something a customer did: visits, e-mails, tickets.")
     customers: Customers | None = Field(None, description="A person: e-mail, consent, attributes.")
     contacts: Contacts | None = Field(None, description="One contact of a past campaign.")

@@ -73,7 +73,7 @@ class Engine(Reading):
         """Take a frame that a notebook holds (pandas, Polars, Arrow, DuckDB) as a source; with `where` applied.
 
         Raises:
-            DataError: if a column of it mixes types.
+            DataError: if a column of it mixes types, or two have the same name.
             ConfigError: if `where` is no condition.
         """
         view = f"given_{self._next()}"
@@ -81,6 +81,8 @@ class Engine(Reading):
             arrow = nw.from_native(rows).lazy().collect(backend="pyarrow").to_native()
         except pa.ArrowException:
             raise DataError(f"tables.{name}: a column of the given frame mixes values of different types.") from None
+        except nw.exceptions.DuplicateError:
+            raise DataError(f"tables.{name}: two columns of the given frame have the same name.") from None
         self._connection.register(view, arrow)
         return self._filtered(self._described(f"SELECT * FROM {view}"), table.where, f"tables.{name}.where")
 

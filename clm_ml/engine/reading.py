@@ -79,7 +79,7 @@ class Reading:
         Raises:
             ConfigError: if a number is to be read as a date and no format says how.
         """
-        if kind.startswith(("TIMESTAMP", "DATE")):
+        if kind.startswith(("TIMESTAMP", "DATE", '"NULL"')):
             return self._in_years(self._local(sql, kind))
         if date_format is not None:
             read = f"try_strptime({self.as_text(sql, kind)}, {as_literal(date_format)})"

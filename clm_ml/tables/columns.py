@@ -57,7 +57,7 @@ class Columns:
 
 
 def beside(name: str) -> str:
-    """Name a column of ours beside those of the source, which may have any name.
+    """Name a column of ours beside those of the source, which may have any name that does not start like this.
 
     >>> print(beside("day"))
     "clm day"
