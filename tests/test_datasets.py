@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import narwhals as nw
@@ -12,7 +13,9 @@ import yaml
 
 from clm_ml.config import MEANINGS, load_config
 from clm_ml.datasets import online_retail_path, shop, simulate
-from clm_ml.datasets.truth import TRUTH, to_operational
+from clm_ml.datasets.ordering import Orders, draw_campaigns
+from clm_ml.datasets.traces import draw_events
+from clm_ml.datasets.truth import TRUTH, draw_people, to_operational
 from clm_ml.errors import ArtifactError, UsageError
 from clm_ml.tables import read_tables
 from clm_ml.timeline import date_of
@@ -195,12 +198,20 @@ def test_consent_has_yes_no_and_unknown_and_only_those_who_agreed_were_contacted
     assert set(contacted.may_contact) == set(contacted.contact_email) == {True}
 
 
-def test_nothing_happens_before_a_customer_was_seen_nor_twice_in_a_second(folder):
+def test_nothing_happens_before_a_customer_was_seen(folder):
     people = pd.read_parquet(folder / "customers.parquet").set_index("customer_id").created_at
     events = pd.read_parquet(folder / "events.parquet")
     seen = events.customer_id.map(people)
     assert not (events.occurred_at < seen).any()
-    assert not events.duplicated(["customer_id", "occurred_at"]).any()
+
+
+def test_nobody_does_two_things_in_one_second():
+    people = draw_people(np.random.default_rng(1), np.arange(3), categories=12)
+    busy = replace(people, visit_rate=np.full(3, 300.0))
+    none = Orders(np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0, dtype=np.bool_))
+    events = draw_events(np.random.default_rng(1), busy, none, np.full(3, np.inf), np.zeros(0))
+    assert len(events.second) > 100_000
+    assert len(set(zip(events.customer.tolist(), events.second.tolist(), strict=True))) == len(events.second)
 
 
 # the simulated shop, against its truth -----------------------------------------------------------------------------
@@ -270,6 +281,18 @@ def test_a_contact_brings_the_lapsed_back_as_often_as_the_truth_says_and_nobody_
         expected = treated.persuadable_effect.mean() * (1 - control.ordered.mean()) if is_lapsed else 0.0
         assert in_three_errors(difference, expected, error)
         assert (difference > 5 * error) == is_lapsed
+
+
+@pytest.mark.parametrize(("days_between", "brings_back"), [(60, False), (None, True)])
+def test_a_contact_works_on_the_lapsed_alone(days_between, brings_back):
+    """Of customers whom every contact persuades, those who never lapse place no order more."""
+    drawn = draw_people(np.random.default_rng(1), np.arange(500), categories=12)
+    people = replace(drawn, effect=np.ones(500), is_buyer=np.ones(500, dtype=np.bool_))
+    own = np.arange(0.0, TRUTH.days, days_between) if days_between else np.zeros(1)
+    orders = Orders(np.repeat(np.arange(500), len(own)), np.tile(own, 500), np.zeros(500 * len(own), dtype=np.bool_))
+    contacts, after = draw_campaigns(np.random.default_rng(1), people, orders)
+    assert contacts.is_treated.sum() > 50
+    assert (len(after.day) > len(orders.day)) == brings_back
 
 
 def test_control_costs_nothing(folder):

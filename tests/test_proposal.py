@@ -160,8 +160,8 @@ def test_a_log_older_than_usual_begins_where_it_begins(proposed):
 
 
 def test_a_birthday_is_no_order_date(proposed):
-    rows = "user_id,birth_date,order_date,total\na,1980-01-01,2011-01-05,5.5\na,1980-01-01,2011-02-05,6.5\n"
-    assert proposed(orders=rows)[1].tables.orders.columns["ordered_at"] == "order_date"
+    rows = "user_id,birth_date,when,total\na,1980-01-01,2011-01-05,5.5\na,1980-01-01,2011-02-05,6.5\n"
+    assert proposed(orders=rows)[1].tables.orders.columns["ordered_at"] == "when"
 
 
 # amounts ------------------------------------------------------------------------------------------------------
@@ -299,10 +299,10 @@ def test_purchases_in_an_event_log_are_its_orders(proposed):
 
 PEOPLE = """\
 Member ID,E-Mail,Sign-up Date,email_opt_out,SMS consent,Tier,Full Name,birth_date
-a,a@example.org,2010-12-30,no,yes,gold,Ann,1980-01-01
-b,b@example.org,2011-01-30,yes,no,gold,Bob,1985-05-05
-c,c@example.org,2011-01-31,,no,silver,Cid,1990-09-09
-d,d@example.org,2011-01-31,no,yes,silver,Dot,1991-09-09
+a,a@example.org,2010-12-30,no,yes,gold,Ann Lee,1980-01-01
+b,b@example.org,2011-01-30,yes,no,gold,Ann Lee,1985-05-05
+c,c@example.org,2011-01-31,,no,silver,Bob Ray,1990-09-09
+d,d@example.org,2011-01-31,no,yes,silver,Bob Ray,1991-09-09
 """
 
 
@@ -365,6 +365,25 @@ def test_a_sample_of_a_large_file_gives_the_same_mapping(tmp_path, monkeypatch):
     whole = yaml.safe_load(propose(files, tmp_path))
     monkeypatch.setattr(looking, "MOST_ROWS", 200)
     assert yaml.safe_load(propose(files, tmp_path)) == whole
+
+
+def test_ids_that_come_again_are_counted_in_all_rows_of_a_large_file(proposed, monkeypatch):
+    monkeypatch.setattr(looking, "MOST_ROWS", 200)
+    logins = pd.DataFrame(
+        {"user_id": [n // 2 for n in range(4000)], "login_time": pd.date_range("2011-01-01", periods=4000, freq="1h")}
+    )
+    text, config = proposed(logins=logins)
+    assert "about 2.0 rows each" in text
+    assert read_tables(config).counts["orders"].used == 4000
+
+
+def test_money_by_day_and_customer_is_orders_and_by_day_alone_is_spend(proposed):
+    assert set(proposed(mine=log(ISO, header="Customer,Date,Amount"))[1].tables.named()) == {"orders"}
+    costs = "date,amount,channel\n" + "".join(f"{date},9.5,tv\n" for date in ISO)
+    assert set(proposed(mine=log(ISO, header="Customer,Date,Amount"), other=costs)[1].tables.named()) == {
+        "orders",
+        "spend",
+    }
 
 
 def test_every_guess_says_why_within_the_width_of_a_page(real_shop):
