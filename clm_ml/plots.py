@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from matplotlib.figure import Figure
 __all__ = ["plot_gains", "plot_reliability"]
 
 _OWN, _OTHER = "#1f5fa8", "#8a8f98"
+_RIVALS = ("#d1762f", "#5b9a57", "#8d6cab")
 
 
 def plot_reliability(bins: pd.DataFrame) -> Figure:
@@ -23,7 +25,7 @@ def plot_reliability(bins: pd.DataFrame) -> Figure:
     axes.plot([0, 1], [0, 1], color=_OTHER, linestyle="--", linewidth=1, label="as predicted")
     error = 1.96 * np.sqrt(bins["happened"] * (1 - bins["happened"]) / bins["customers"])
     axes.errorbar(bins["predicted"], bins["happened"], yerr=error, color=_OWN, marker="o", label="happened, ± 95 %")
-    axes.set(xlim=(0, 1), ylim=(0, 1), title="Reliability on the last closed as_of")
+    axes.set(xlim=(0, 1), ylim=(0, 1), title="Does a probability mean what it says?")
     axes.legend(frameon=False)
     return figure
 
@@ -38,12 +40,13 @@ def plot_gains(churned: Any, estimates: dict[str, Any]) -> Figure:
     came = np.asarray(churned, dtype=np.float64)
     figure, axes = _blank("Share of customers, riskiest first", "Share of all churners found")
     share = np.arange(len(came) + 1) / len(came)
+    rivals = cycle(_RIVALS)
     for name, estimate in estimates.items():
         found = np.concatenate([[0], np.cumsum(came[np.argsort(-np.asarray(estimate), kind="stable")])]) / came.sum()
         is_own = name == "model"
-        axes.plot(share, found, color=_OWN if is_own else None, linewidth=2.2 if is_own else 1.1, label=name)
+        axes.plot(share, found, color=_OWN if is_own else next(rivals), linewidth=2.2 if is_own else 1.1, label=name)
     axes.plot([0, 1], [0, 1], color=_OTHER, linestyle="--", linewidth=1, label="at random")
-    axes.set(xlim=(0, 1), ylim=(0, 1.02), title="Cumulative gains on the last closed as_of")
+    axes.set(xlim=(0, 1), ylim=(0, 1.02), title="How many churners a short list finds")
     axes.legend(frameon=False)
     return figure
 

@@ -13,7 +13,17 @@ from typing import Any
 
 from clm_ml.errors import TimelineError
 
-__all__ = ["Window", "as_ofs_before", "date_of", "day_of", "label_window", "lookback", "parse_day", "sensible_horizon"]
+__all__ = [
+    "HORIZONS",
+    "Window",
+    "as_ofs_before",
+    "date_of",
+    "day_of",
+    "label_window",
+    "lookback",
+    "parse_day",
+    "sensible_horizon",
+]
 
 EPOCH = date(1970, 1, 1)
 

@@ -50,7 +50,8 @@ model
 import pandas as pd
 
 judged = model.facts["evaluation"]
-pd.DataFrame({"model": judged["model"], **judged["baselines"]}).T[["auc", "log_loss", "ece", "top_decile_lift"]].round(3)
+methods = pd.DataFrame({"model": judged["model"], **judged["baselines"]}).T
+methods[["auc", "log_loss", "ece", "top_decile_lift"]].round(3)
 
 # %% [markdown]
 # ## Scores: risk, value, segment, and why
@@ -58,7 +59,7 @@ pd.DataFrame({"model": judged["model"], **judged["baselines"]}).T[["auc", "log_l
 # %%
 scores = model.score(features)
 at_stake = scores.sort_values("value_at_risk", ascending=False)
-at_stake[["customer_id", "segment", "churn_probability", "expected_value_if_ordering", "value_at_risk", "reason_1"]].head()
+at_stake[["customer_id", "segment", "churn_probability", "value_at_risk", "reason_1"]].head()
 
 # %%
 import matplotlib.pyplot as plt

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from clm_ml.engine import Engine
 from clm_ml.proposal.drafting import Draft
 from clm_ml.proposal.finishing import instant_sql, kept, text_sql
-from clm_ml.timeline import date_of
+from clm_ml.timeline import HORIZONS, date_of, sensible_horizon
 
-__all__ = ["HORIZONS", "Horizon", "complete_until", "horizon"]
+__all__ = ["Horizon", "complete_until", "horizon"]
 
-HORIZONS = (30, 60, 90, 180)
 _SHARE_OF_GAPS = 0.85
 _MOST_CUSTOMERS = 200_000  # whose gaps are looked at
+_USUAL_GAP_DAYS = 90
 _STRAY_DAYS = 90  # a row so long after nearly all others is a slip of the pen
 
 
@@ -56,15 +56,14 @@ def horizon(engine: Engine, orders: Draft) -> Horizon:
     30, 60, 90 and 180 days by ratio, and at most a third of the log, so that there is something to learn from.
     """
     gap, gaps, span = _gaps(engine, orders)
-    fitting = [days for days in HORIZONS if days * 3 <= span] or [HORIZONS[0]]
     if not gaps:
-        usual = max(days for days in fitting if days <= 90)
+        usual = min(sensible_horizon(_USUAL_GAP_DAYS, span), _USUAL_GAP_DAYS)
         return Horizon(usual, "nobody has come back so far, so the gaps between orders tell nothing")
-    nearest = min(HORIZONS, key=lambda days: max(days / max(gap, 1), max(gap, 1) / days))
+    days = sensible_horizon(gap, span)
     why = f"{_SHARE_OF_GAPS:.0%} of the gaps between two order days of a customer are at most {gap:.0f} days"
-    if nearest not in fitting:
-        return Horizon(fitting[-1], f"{why}, but the log has only {span} days, and a third of them is the most")
-    return Horizon(nearest, why)
+    if days < sensible_horizon(gap, 3 * max(HORIZONS)):
+        why += f", but the log has only {span} days, and a third of them is the most"
+    return Horizon(days, why)
 
 
 def _gaps(engine: Engine, orders: Draft) -> tuple[float, int, int]:

@@ -1,0 +1,145 @@
+"""Time and memory of features and scoring on a simulated shop, as multiples of a plain scan in the same run.
+
+    python benchmarks/speed.py --customers 1000000 [--shop DIR]
+
+The plain scan is DuckDB's count and sum by customer over the same Parquet files. Every step runs in a process of its
+own, so that its memory is its own; CPU seconds are the process's and its children's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+HERE = Path(__file__).parent
+STEPS = ("scan", "features_1", "features_12", "score", "score_with_reasons")
+AS_OF, SMALL_SHOP = "2025-10-02", 5_000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--customers", type=int, default=100_000)
+    parser.add_argument("--shop", type=Path, help="a simulated shop that is there already")
+    parser.add_argument("--step", choices=STEPS, help=argparse.SUPPRESS)
+    parser.add_argument("--model", type=Path, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.step:
+        run_step(asked.step, asked.shop, asked.model)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        shop, model = asked.shop or draw(asked.customers, Path(folder) / "shop"), Path(folder) / "model"
+        learn(Path(folder) / "small", model)
+        print_table(shop, {step: measure(step, shop, model) for step in STEPS})
+
+
+def draw(customers: int, shop: Path) -> Path:
+    from clm_ml.datasets import simulate
+
+    simulate(customers, 1, shop)
+    return shop
+
+
+def learn(small: Path, model: Path) -> None:
+    """Learn the model to score with from a smaller shop: learning is not what is timed here."""
+    config = draw(SMALL_SHOP, small) / "shop.yaml"
+    command = [sys.executable, "-m", "clm_ml", "train", str(config), "--as-of", AS_OF, "--model", str(model)]
+    subprocess.run(command, stdout=subprocess.DEVNULL, check=False)  # a challenger will do
+
+
+def measure(step: str, shop: Path, model: Path) -> dict[str, float]:
+    """Run one step in a process of its own: CPU and wall seconds after imports, and peak memory in MB."""
+    command = [sys.executable, __file__, "--step", step, "--shop", str(shop), "--model", str(model)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def run_step(step: str, shop: Path, model: Path) -> None:
+    work = {"scan": scan, "features_1": features, "features_12": features_12}.get(step) or score
+    if work is score:
+        import lightgbm  # noqa: F401  (importing is not what is timed)
+        import pandas  # noqa: F401
+    import duckdb  # noqa: F401
+
+    import clm_ml.features
+    import clm_ml.model  # noqa: F401
+
+    before, wall = cpu(), time.perf_counter()
+    rows = work(shop, model, step)
+    figures = {"cpu": cpu() - before, "wall": time.perf_counter() - wall, "rows": rows}
+    print(json.dumps(figures | {"mb": peak_mb()}))
+
+
+def peak_mb() -> float:
+    """Read this process's own peak; what getrusage tells may be its parent's."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
+
+
+def cpu() -> float:
+    return sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+
+
+def scan(shop: Path, _: Path, __: str) -> int:
+    import duckdb
+
+    connection = duckdb.connect()
+    for table, what in (("orders", "sum(amount)"), ("events", "sum(value)")):
+        source = f"read_parquet('{shop / table}.parquet')"
+        connection.sql(
+            f"SELECT count(*) FROM (SELECT customer_id, count(*), {what} FROM {source} GROUP BY 1)"
+        ).fetchall()
+    return connection.sql(f"SELECT count(*) FROM read_parquet('{shop}/orders.parquet')").fetchall()[0][0]
+
+
+def features(shop: Path, _: Path, __: str, as_ofs: int = 1) -> int:
+    from clm_ml.config import load_config
+    from clm_ml.features import build_features
+    from clm_ml.snapshot import prepare, take_snapshot
+    from clm_ml.tables import read_tables
+    from clm_ml.timeline import parse_day
+
+    config = load_config(shop / "shop.yaml")
+    tables = read_tables(config)
+    prepared, rows = prepare(tables), 0
+    for back in range(as_ofs):
+        described = build_features(take_snapshot(prepared, parse_day(AS_OF) - 28 * back), config.task)
+        rows += sum(batch.num_rows for batch in tables.engine.batches(described))
+    return rows
+
+
+def features_12(shop: Path, model: Path, step: str) -> int:
+    return features(shop, model, step, as_ofs=12)
+
+
+def score(shop: Path, model: Path, step: str) -> int:
+    from clm_ml.config import load_config
+    from clm_ml.pipeline import score as run
+
+    with tempfile.TemporaryDirectory() as folder:
+        reasons = 20_000 if step == "score_with_reasons" else 0
+        out = Path(folder) / "scores"
+        return run(load_config(shop / "shop.yaml"), out, as_of=AS_OF, model=str(model), reasons=reasons).customers
+
+
+def print_table(shop: Path, figures: dict[str, dict[str, float]]) -> None:
+    plain = figures["scan"]["cpu"]
+    size = sum((shop / f"{table}.parquet").stat().st_size for table in ("orders", "events")) / 1e6
+    print(f"{figures['scan']['rows']:,.0f} order lines; orders and events {size:,.0f} MB; {platform.machine()}")
+    print("| step | rows | CPU s | plain scans (CPU) | wall s | peak MB |")
+    print("|---|---|---|---|---|---|")
+    for step, told in figures.items():
+        ratio = told["cpu"] / plain
+        print(
+            f"| {step} | {told['rows']:,.0f} | {told['cpu']:.1f} | {ratio:.1f} | {told['wall']:.1f} | {told['mb']:.0f} |"
+        )
+
+
+if __name__ == "__main__":
+    main()
