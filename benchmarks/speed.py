@@ -17,6 +17,10 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from clm_ml.config import Config
 
 HERE = Path(__file__).parent
 STEPS = ("scan", "features_1", "features_12", "score", "score_with_reasons")
@@ -27,16 +31,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--customers", type=int, default=100_000)
     parser.add_argument("--shop", type=Path, help="a simulated shop that is there already")
+    parser.add_argument("--memory-limit", default="4GB", help="the engine's; the process needs some more")
     parser.add_argument("--step", choices=STEPS, help=argparse.SUPPRESS)
     parser.add_argument("--model", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.step:
-        run_step(asked.step, asked.shop, asked.model)
+        run_step(asked.step, asked.shop, asked.model, asked.memory_limit)
         return
     with tempfile.TemporaryDirectory() as folder:
         shop, model = asked.shop or draw(asked.customers, Path(folder) / "shop"), Path(folder) / "model"
         learn(Path(folder) / "small", model)
-        print_table(shop, {step: measure(step, shop, model) for step in STEPS})
+        print_table(shop, {step: measure(step, shop, model, asked.memory_limit) for step in STEPS})
 
 
 def draw(customers: int, shop: Path) -> Path:
@@ -53,14 +58,15 @@ def learn(small: Path, model: Path) -> None:
     subprocess.run(command, stdout=subprocess.DEVNULL, check=False)  # a challenger will do
 
 
-def measure(step: str, shop: Path, model: Path) -> dict[str, float]:
+def measure(step: str, shop: Path, model: Path, limit: str) -> dict[str, float]:
     """Run one step in a process of its own: CPU and wall seconds after imports, and peak memory in MB."""
     command = [sys.executable, __file__, "--step", step, "--shop", str(shop), "--model", str(model)]
+    command += ["--memory-limit", limit]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def run_step(step: str, shop: Path, model: Path) -> None:
+def run_step(step: str, shop: Path, model: Path, limit: str) -> None:
     work = {"scan": scan, "features_1": features, "features_12": features_12}.get(step) or score
     if work is score:
         import lightgbm  # noqa: F401  (importing is not what is timed)
@@ -71,7 +77,7 @@ def run_step(step: str, shop: Path, model: Path) -> None:
     import clm_ml.model  # noqa: F401
 
     before, wall = cpu(), time.perf_counter()
-    rows = work(shop, model, step)
+    rows = work(config_of(shop, limit), model, step)
     figures = {"cpu": cpu() - before, "wall": time.perf_counter() - wall, "rows": rows}
     print(json.dumps(figures | {"mb": peak_mb()}))
 
@@ -86,8 +92,16 @@ def cpu() -> float:
     return sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
 
 
-def scan(shop: Path, _: Path, __: str) -> int:
+def config_of(shop: Path, limit: str) -> Config:
+    from clm_ml.config import load_config
+
+    return load_config(shop / "shop.yaml").model_copy(update={"memory_limit": limit})
+
+
+def scan(config: Config, _: Path, __: str) -> int:
     import duckdb
+
+    shop = config.home
 
     connection = duckdb.connect()
     for table, what in (("orders", "sum(amount)"), ("events", "sum(value)")):
@@ -98,14 +112,12 @@ def scan(shop: Path, _: Path, __: str) -> int:
     return connection.sql(f"SELECT count(*) FROM read_parquet('{shop}/orders.parquet')").fetchall()[0][0]
 
 
-def features(shop: Path, _: Path, __: str, as_ofs: int = 1) -> int:
-    from clm_ml.config import load_config
+def features(config: Config, _: Path, __: str, as_ofs: int = 1) -> int:
     from clm_ml.features import build_features
     from clm_ml.snapshot import prepare, take_snapshot
     from clm_ml.tables import read_tables
     from clm_ml.timeline import parse_day
 
-    config = load_config(shop / "shop.yaml")
     tables = read_tables(config)
     prepared, rows = prepare(tables), 0
     for back in range(as_ofs):
@@ -114,18 +126,17 @@ def features(shop: Path, _: Path, __: str, as_ofs: int = 1) -> int:
     return rows
 
 
-def features_12(shop: Path, model: Path, step: str) -> int:
-    return features(shop, model, step, as_ofs=12)
+def features_12(config: Config, model: Path, step: str) -> int:
+    return features(config, model, step, as_ofs=12)
 
 
-def score(shop: Path, model: Path, step: str) -> int:
-    from clm_ml.config import load_config
+def score(config: Config, model: Path, step: str) -> int:
     from clm_ml.pipeline import score as run
 
     with tempfile.TemporaryDirectory() as folder:
         reasons = 20_000 if step == "score_with_reasons" else 0
         out = Path(folder) / "scores"
-        return run(load_config(shop / "shop.yaml"), out, as_of=AS_OF, model=str(model), reasons=reasons).customers
+        return run(config, out, as_of=AS_OF, model=str(model), reasons=reasons).customers
 
 
 def print_table(shop: Path, figures: dict[str, dict[str, float]]) -> None:

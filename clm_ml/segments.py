@@ -128,7 +128,7 @@ def find_segments(features: pd.DataFrame, cuts: CutPoints, lapse: Lapse) -> pd.D
         a frame of the same rows in the same order.
     """
     orders = features["order_days_ever"].to_numpy(dtype=np.int64)
-    overdue = features["overdue_ratio"].to_numpy(dtype=np.float64)
+    overdue = _numbers(features["overdue_ratio"])
     state = (overdue >= lapse.after_gaps).astype(int) + (overdue >= lapse.gone_after_gaps)
     frequency = _place(features["orders_ever"], cuts.frequency_tiers, "left")
     value = _place(features["amount_ever"], cuts.value_tiers, "left")
@@ -136,7 +136,7 @@ def find_segments(features: pd.DataFrame, cuts: CutPoints, lapse: Lapse) -> pd.D
     visitors = np.where(features["has_email"].to_numpy(dtype=bool), 1, 0)
     codes = np.where(orders > 0, codes, visitors)
     scores = {
-        "r_score": _place(-features["days_since_last_order"], cuts.recency),
+        "r_score": _place(-_numbers(features["days_since_last_order"]), cuts.recency),
         "f_score": _place(features["orders_ever"], cuts.frequency),
         "m_score": _place(features["amount_ever"], cuts.money),
     }
@@ -150,8 +150,12 @@ def find_segments(features: pd.DataFrame, cuts: CutPoints, lapse: Lapse) -> pd.D
 
 def _place(values: Any, borders: tuple[float, ...], side: Literal["left", "right"] = "right") -> Codes:
     """Count the borders that a value reaches (right) or passes (left); equal values get equal counts."""
-    numbers = np.nan_to_num(np.asarray(values, dtype=np.float64), nan=-np.inf)
+    numbers = np.nan_to_num(_numbers(values), nan=-np.inf)
     return np.searchsorted(np.asarray(borders), numbers, side=side).astype(np.int64)
+
+
+def _numbers(values: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
+    return np.asarray(pd.Series(values).to_numpy(dtype=np.float64, na_value=np.nan))
 
 
 _TABLE = np.array(

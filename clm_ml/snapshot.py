@@ -76,7 +76,7 @@ def prepare(tables: Tables) -> Prepared:
         order_days=order_days,
         event_days=None
         if tables.events is None
-        else keep(_event_days(tables.events, tables.meanings), "customer_id", "day"),
+        else keep(_event_days(tables.events, tables.meanings, tables.has_loaded_at), "customer_id", "day"),
         customers=None if tables.customers is None else _people(tables.customers),
     )
 
@@ -173,19 +173,20 @@ def _with_gaps(days: Frame) -> Frame:
     return ordered.with_columns(gap_days=gap).drop("is_order_day")
 
 
-def _event_days(events: Frame, meanings: Mapping[str, tuple[str, ...]]) -> Frame:
+def _event_days(events: Frame, meanings: Mapping[str, tuple[str, ...]], late: bool) -> Frame:
     def count(condition: nw.Expr) -> nw.Expr:
         return nw.when(condition).then(nw.lit(1)).otherwise(nw.lit(0)).cast(nw.Int64)
 
     counts = {meaning: count(nw.col("event_type").is_in(list(types))) for meaning, types in meanings.items()}
-    return (
+    folded = (
         events.with_columns(**counts)
-        .group_by("customer_id", "day", "known_day")
+        .group_by(["customer_id", "day", "known_day"] if late else ["customer_id", "day"])
         .agg(
             nw.len().cast(nw.Int64).alias("events"),
             *(nw.col(meaning).sum().cast(nw.Int64) for meaning in meanings),
         )
     )
+    return folded if late else folded.with_columns(known_day=nw.col("day"))
 
 
 def _people(customers: Frame) -> Frame:

@@ -1,0 +1,56 @@
+"""Shops made of drawn tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from clm_ml.config import Config
+from clm_ml.tables import Tables, read_tables
+
+Rows = Sequence[Sequence[Any]]
+
+COLUMNS = {
+    "orders": ["customer_id", "ordered_at", "amount", "order_id", "loaded_at"],
+    "events": ["customer_id", "occurred_at", "event_type", "loaded_at"],
+    "customers": ["customer_id", "created_at", "email"],
+}
+
+
+def make_shop(
+    orders: Rows,
+    events: Rows | None = None,
+    customers: Rows | None = None,
+    *,
+    until: str = "2024-12-31",
+    zone: str = "UTC",
+    threads: int | None = None,
+) -> Tables:
+    """Read tables drawn as rows: orders (customer, instant, amount[, order_id[, loaded_at]]) and so on."""
+    given = {name: rows for name, rows in (("orders", orders), ("events", events), ("customers", customers)) if rows}
+    frames = {name: pd.DataFrame(list(rows), columns=_columns(name, rows)) for name, rows in given.items()}
+    config = make_config(frames, until, zone, threads)
+    return read_tables(config, **frames)
+
+
+def make_config(frames: dict[str, pd.DataFrame], until: str, zone: str = "UTC", threads: int | None = None) -> Config:
+    """Map every column of the frames to itself."""
+    tables = {
+        name: {"source": "given.parquet", "columns": {column: column for column in frame}, "max_rejected_share": 0.99}
+        for name, frame in frames.items()
+    }
+    content = {"project": "drawn", "timezone": zone, "complete_until": until, "tables": tables, "threads": threads}
+    return Config.model_validate_json(pd.io.json.ujson_dumps(content))
+
+
+def _columns(name: str, rows: Rows) -> list[str]:
+    return COLUMNS[name][: len(rows[0])]
+
+
+@pytest.fixture
+def shop() -> Callable[..., Tables]:
+    """Make a shop of drawn tables."""
+    return make_shop
