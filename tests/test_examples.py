@@ -1,14 +1,16 @@
 """Where features meet labels."""
 
+import itertools
+
 import pandas as pd
 import pytest
-from tests.conftest import make_config, make_shop
 
 from clm_ml.config import Train
 from clm_ml.errors import TimelineError
 from clm_ml.examples import collect_examples, training_as_ofs
 from clm_ml.snapshot import prepare
 from clm_ml.timeline import date_of, parse_day
+from tests.conftest import make_config, make_shop
 
 ORDERS = [("a", "2024-01-01", 10.0), ("a", "2024-03-10", 20.0), ("b", "2024-02-01", 5.0), ("c", "2024-03-20", 7.0)]
 
@@ -40,7 +42,7 @@ def test_automatic_as_ofs_are_closed_and_a_step_apart():
     config = config_with(30, at_least_history_days=20, step_days=10)
     chosen = training_as_ofs(config, parse_day("2024-01-01"), parse_day("2024-05-01"))
     assert [date_of(day).isoformat() for day in chosen][-2:] == ["2024-03-22", "2024-04-01"]  # closed on 2024-05-01
-    assert all(later - earlier == 10 for earlier, later in zip(chosen, chosen[1:], strict=False))
+    assert all(later - earlier == 10 for earlier, later in itertools.pairwise(chosen))
     assert chosen[0] - parse_day("2024-01-01") >= 20
 
 
