@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from clm_ml.artifacts import json_text, open_box
 from clm_ml.config import Config, Lapse, Task
@@ -27,7 +28,7 @@ from clm_ml.model.value import Amount, fit_amount
 from clm_ml.segments import CutPoints, find_segments, fit_cut_points
 from clm_ml.timeline import date_of
 
-__all__ = ["BOX_KIND", "Model", "learn", "load_model", "save_model"]
+__all__ = ["BOX_KIND", "Model", "learn", "load_model", "may_be_null", "save_model"]
 
 BOX_KIND = "model"
 
@@ -75,7 +76,7 @@ class Model:
             so is what is held against their habit. Amounts are in `currency`.
 
         Raises:
-            ModelError: if a column is missing that the model learned from.
+            ModelError: if a column is missing that the model learned from, or holds no numbers.
         """
         frame = self.complete(features)
         scores = self._estimates(frame)
@@ -91,9 +92,10 @@ class Model:
             near = did_you_mean(missing[0], frame.columns) or "."
             more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
             raise ModelError(f"the model learned from {missing[0]}{more}, which the features lack{near}")
-        if "overdue_ratio" not in frame.columns:
-            frame = against_habit(frame, self.rhythm, self.lapse)
-        return frame
+        texts = [column for column in self.features() if not is_numeric_dtype(frame[column])]
+        if texts:
+            raise ModelError(f"{texts[0]} must be a number in every row; it is {frame[texts[0]].dtype}.")
+        return against_habit(frame, self.rhythm, self.lapse)
 
     def explain(self, complete: pd.DataFrame) -> pd.DataFrame:
         """Say why the churn probability is what it is: `reason_1..3`, the weightiest first."""
@@ -236,7 +238,7 @@ def load_model(folder: str | Path) -> Model:
         content = json.loads(box.path("model.json").read_text(encoding="utf-8"))
         facts = json.loads(box.path("evaluation.json").read_text(encoding="utf-8"))
         return _read(content, facts, box.folder)
-    except (KeyError, TypeError, ValueError, OSError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, OSError) as error:
         raise ArtifactError(f"{folder} is no model this clm-ml can read ({type(error).__name__}).") from None
 
 
@@ -289,7 +291,15 @@ def _read_trees(content: Mapping[str, Any], folder: Path) -> Trees:
     if any("/" in file for file in content["files"]):
         raise ValueError("a booster lies outside the box")
     texts = tuple((folder / file).read_text(encoding="utf-8") for file in content["files"])
-    return Trees(texts, tuple(content["columns"]))
+    trees = Trees(texts, tuple(content["columns"]))
+    _ = trees.boosters  # read now, so that a damaged box is refused here
+    return trees
+
+
+def may_be_null(task: Task, meanings: Mapping[str, tuple[str, ...]] | None) -> tuple[str, ...]:
+    """List the columns of features that say nothing for some people, as days since what never was."""
+    lacking = {f.name for f in catalogue(task, tuple(meanings or ()), meanings is not None) if f.absent is None}
+    return tuple(name for name in _given(task, meanings) if name in lacking)
 
 
 def _given(task: Task, meanings: Mapping[str, tuple[str, ...]] | None) -> list[str]:

@@ -49,8 +49,9 @@ def fit_partner(features: pd.DataFrame, ordered: Any) -> Partner:
     spreads[spreads == 0] = 1.0
     fitted = LogisticRegression().fit((logs - centres) / spreads, np.asarray(ordered))
     numbers = (centres, spreads, fitted.coef_[0])
-    means, scales, weights = (tuple(float(x) for x in values) for values in numbers)
-    return Partner(means, scales, weights, float(fitted.intercept_[0]))
+    # As many digits as the evidence has; the last ones would differ between machines.
+    means, scales, weights = (tuple(round(float(x), 9) for x in values) for values in numbers)
+    return Partner(means, scales, weights, round(float(fitted.intercept_[0]), 9))
 
 
 def _logs(features: pd.DataFrame) -> Floats:

@@ -74,12 +74,12 @@ def fit_probability(
 
     Args:
         frame: examples, sorted by as_of and customer: the columns, `as_of` and `ordered`.
-        columns: the features to learn from.
+        columns: the features to learn from; without any the rate is all there is to know.
         signs: the sign of a feature's effect, where it is known.
         seed: of the trees.
         with_partner: whether the rows have R, F and M.
     """
-    if min(frame["ordered"].sum(), (1 - frame["ordered"]).sum()) < _FEWEST:
+    if not columns or not _enough(frame):
         rate = (frame["ordered"].sum() + 0.5) / (len(frame) + 1.0)
         return Probability(None, None, Blend(1.0, 1.0, float(np.log(rate / (1 - rate)))))
     as_ofs = sorted(frame["as_of"].unique())

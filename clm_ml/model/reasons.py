@@ -66,7 +66,7 @@ class Teller:
 
     def amount(self, value: float) -> str:
         """Write money for people."""
-        return f"{value:,.0f} {self.currency}"
+        return f"{round(value):,} {self.currency}"
 
     @property
     def window(self) -> int:
@@ -77,10 +77,15 @@ class Teller:
 def _recency(row: Row, _: Teller) -> str:
     if _is_missing(row["days_since_last_order"]):
         return "has never ordered"
-    days = f"last order {_count(row['days_since_last_order'], 'day')} ago"
-    if row["orders_ever"] < 2:
-        return f"{days}, {row['overdue_ratio']:.1f} times the {row['expected_gap_days']:.0f} days to be expected"
-    return f"{days}, {row['overdue_ratio']:.1f} times the usual {row['expected_gap_days']:.0f}"
+    since, gap = (_count(row[name], "day") for name in ("days_since_last_order", "expected_gap_days"))
+    habit = f"the usual {gap}" if row["gaps_ever"] else f"the {gap} to be expected"
+    return f"last order {since} ago, {row['overdue_ratio']:.1f} times {habit}"
+
+
+def _tenure(row: Row, _: Teller) -> str:
+    if _is_missing(row["days_since_first_order"]):
+        return "has never ordered"
+    return f"first order {_count(row['days_since_first_order'], 'day')} ago"
 
 
 def _rhythm(row: Row, _: Teller) -> str:
@@ -88,7 +93,7 @@ def _rhythm(row: Row, _: Teller) -> str:
         return "has no rhythm of orders yet"
     spread = row["gap_spread_days"]
     give = "" if _is_missing(spread) else f", give or take {spread:.0f}"
-    return f"orders every {row['mean_gap_days']:.0f} days{give}"
+    return f"orders every {_count(row['mean_gap_days'], 'day')}{give}"
 
 
 def _frequency(row: Row, teller: Teller) -> str:
@@ -107,7 +112,7 @@ def _returns(row: Row, _: Teller) -> str:
     share = row["returned_amount_share"]
     if _is_missing(share) or not share:
         return "has returned nothing"
-    return f"returned {min(share, 1):.0%} of what was bought"
+    return f"returned {np.clip(share, 0.01, 1):.0%} of what was bought"
 
 
 def _engagement(row: Row, teller: Teller) -> str:
@@ -126,15 +131,17 @@ def _event_fact(meaning: str) -> Callable[[Row, Teller], str]:
         if _is_missing(since):
             return f"no {word} yet"
         lately, quarter = row[f"{meaning}s_last_30d"], row[f"{meaning}s_last_90d"]
-        before = (quarter - lately) / 2
         ago = f"last {word} {_count(since, 'day')} ago"
-        return f"{ago}, {lately:.0f} in the last 30 days after {before:.1f} a month before"
+        if not quarter:
+            return f"{ago}, none in the last 90 days"
+        return f"{ago}, {lately:.0f} in the last 30 days after {(quarter - lately) / 2:.1f} a month before"
 
     return fact
 
 
 _FACTS: dict[str, Callable[[Row, Teller], str]] = {
     "recency": _recency,
+    "tenure": _tenure,
     "rhythm": _rhythm,
     "frequency": _frequency,
     "money": _money,

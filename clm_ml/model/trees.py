@@ -16,7 +16,7 @@ import lightgbm as lgb
 import numpy as np
 import pandas as pd
 
-from clm_ml.errors import ModelError
+from clm_ml.errors import ArtifactError
 
 __all__ = ["Trees", "fit_trees"]
 
@@ -40,21 +40,22 @@ class Trees:
     columns: tuple[str, ...]
 
     @cached_property
-    def _boosters(self) -> list[lgb.Booster]:
+    def boosters(self) -> list[lgb.Booster]:
+        """Read the texts; once, when they are first asked."""
         try:
             return [lgb.Booster(model_str=text) for text in self.texts]
         except lgb.basic.LightGBMError:
-            raise ModelError("a booster in the model box cannot be read: the box is damaged.") from None
+            raise ArtifactError("a booster in the model box cannot be read: the box is damaged.") from None
 
     def raw(self, features: pd.DataFrame) -> Floats:
         """Give the mean raw score of each row: log-odds, or the log of an amount."""
         values = _numbers(features, self.columns)
-        return np.mean([b.predict(values, raw_score=True, num_threads=1) for b in self._boosters], axis=0)
+        return np.mean([b.predict(values, raw_score=True, num_threads=1) for b in self.boosters], axis=0)
 
     def contributions(self, features: pd.DataFrame) -> Floats:
         """Give each feature's share in each row's raw score (TreeSHAP), and in a last column the mean score."""
         values = _numbers(features, self.columns)
-        return np.mean([b.predict(values, pred_contrib=True, num_threads=1) for b in self._boosters], axis=0)
+        return np.mean([b.predict(values, pred_contrib=True, num_threads=1) for b in self.boosters], axis=0)
 
 
 def fit_trees(

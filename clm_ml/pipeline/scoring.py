@@ -18,7 +18,7 @@ from clm_ml.config import Config, Task
 from clm_ml.engine import Engine
 from clm_ml.errors import ModelError
 from clm_ml.features import build_features
-from clm_ml.model import BOX_KIND, REASONS, Model, load_model
+from clm_ml.model import BOX_KIND, REASONS, Model, load_model, may_be_null
 from clm_ml.pipeline.progress import Progress, silent
 from clm_ml.snapshot import prepare, take_snapshot
 from clm_ml.tables import Tables, read_tables
@@ -60,14 +60,15 @@ class Described:
     frame: nw.LazyFrame[Any] = field(repr=False)
     engine: Engine = field(repr=False)
     as_of: str
+    may_lack: tuple[str, ...] = field(default=(), repr=False)
 
     def to_pyarrow(self) -> pa.Table:
         """Give the features as an Arrow table."""
         return self.engine.collect(self.frame, "customer_id")
 
     def to_pandas(self) -> pd.DataFrame:
-        """Give the features as a pandas frame."""
-        return self.to_pyarrow().to_pandas()
+        """Give the features as a pandas frame; what may be null is float64, whether or not it is null in any row."""
+        return self.to_pyarrow().to_pandas().astype(dict.fromkeys(self.may_lack, "float64"))
 
     def to_polars(self) -> Any:
         """Give the features as a Polars frame; needs Polars."""
@@ -104,7 +105,8 @@ def describe(tables: Tables, as_of: Any, task: Task) -> Described:
     """
     day = parse_day(as_of)
     features = build_features(take_snapshot(prepare(tables), day), task)
-    return Described(tables.engine.keep(features, "customer_id"), tables.engine, date_of(day).isoformat())
+    may_lack = may_be_null(task, tables.meanings if tables.events is not None else None)
+    return Described(tables.engine.keep(features, "customer_id"), tables.engine, date_of(day).isoformat(), may_lack)
 
 
 def score(
@@ -119,9 +121,10 @@ def score(
 ) -> Scored:
     """Score everyone known at `as_of` into a scores box, with reasons for those with the most value at risk."""
     refuse_existing(out, force)
+    asked = None if as_of is None else parse_day(as_of)
     progress("reading tables", 0, 1)
     tables = read_tables(config)
-    day = tables.complete_until if as_of is None else parse_day(as_of)
+    day = tables.complete_until if asked is None else asked
     place = model or f"models:/{config.project}@champion"
     box = find_model(config, place)
     learned = load_model(box)
@@ -208,6 +211,6 @@ def _by_segment(batches: list[pd.DataFrame]) -> pd.DataFrame:
             expected_value=("expected_value", "sum"),
             value_at_risk=("value_at_risk", "sum"),
         )
-        .sort_values("value_at_risk", ascending=False)
+        .sort_values("value_at_risk", ascending=False, kind="stable")
         .reset_index()
     )

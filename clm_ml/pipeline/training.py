@@ -2,40 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
 from clm_ml.artifacts import new_box, refuse_existing
 from clm_ml.config import Config
-from clm_ml.errors import ClmError, ModelError
-from clm_ml.evaluation import (
-    LEAKAGE_AUC,
-    Verdict,
-    fit_baselines,
-    judge_as_of,
-    metrics,
-    pass_gate,
-    reliability,
-    value_metrics,
-)
+from clm_ml.errors import TimelineError
+from clm_ml.evaluation import Verdict, judge_as_of, reliability
 from clm_ml.examples import Examples, collect_examples, training_as_ofs
-from clm_ml.features import against_habit
-from clm_ml.model import BOX_KIND, Model, learn, load_model, save_model
+from clm_ml.model import BOX_KIND, Model, learn, may_be_null, save_model
+from clm_ml.pipeline.judging import Judged, alarms, gate, judge
 from clm_ml.pipeline.progress import Progress, silent
 from clm_ml.plots import plot_gains, plot_reliability
 from clm_ml.snapshot import prepare
 from clm_ml.tables import Tables, read_tables
 from clm_ml.timeline import date_of, parse_day
-from clm_ml.tracking import Run, Tracked, fetch_box, log_run
+from clm_ml.tracking import Run, Tracked, log_run
 
 __all__ = ["Trained", "train", "train_box"]
-
-Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -47,16 +32,6 @@ class Trained:
     verdict: Verdict
     tracked: Tracked
     warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class _Judged:
-    """What was said and what came, of the cohort at the last closed as_of."""
-
-    cohort: pd.DataFrame = field(repr=False)
-    order_probability: Floats = field(repr=False)
-    baselines: Mapping[str, Floats] = field(repr=False)
-    facts: Mapping[str, Any]
 
 
 def train(tables: Tables, config: Config, as_of: Any = None, progress: Progress = silent) -> Model:
@@ -85,14 +60,15 @@ def train_box(
     """Train from the config's sources; write the box, log the run, and promote the model if it passes the gate."""
     if folder is not None:
         refuse_existing(folder, force)
+    asked = None if as_of is None else parse_day(as_of)
     progress("reading tables", 0, 1)
     tables = read_tables(config)
-    day = tables.complete_until if as_of is None else parse_day(as_of)
+    day = tables.complete_until if asked is None else asked
     folder = folder or Path("models") / f"{config.project}-{date_of(day)}"
     refuse_existing(folder, force)
     model, judged = _learn_and_judge(tables, config, day, progress)
     progress("judging", 0, 1)
-    verdict = _gate(judged, config)
+    verdict = gate(judged, config)
     model = replace(model, facts={**model.facts, "gate": {"passed": verdict.passed, "why": verdict.why}})
     with new_box(folder, BOX_KIND, _box_facts(model), force=force) as hidden:
         save_model(model, hidden)
@@ -100,11 +76,12 @@ def train_box(
     tracked = log_run(config, _run(model, judged, folder), "champion" if verdict.passed else "challenger")
     tables.engine.close()
     progress("tracking", 1, 1)
-    return Trained(model, folder, verdict, tracked, (*tables.warnings, *_alarms(judged)))
+    return Trained(model, folder, verdict, tracked, (*tables.warnings, *alarms(judged)))
 
 
-def _learn_and_judge(tables: Tables, config: Config, as_of: Any, progress: Progress) -> tuple[Model, _Judged]:
+def _learn_and_judge(tables: Tables, config: Config, as_of: Any, progress: Progress) -> tuple[Model, Judged]:
     day = tables.complete_until if as_of is None else parse_day(as_of)
+    _refuse_late(day, tables.complete_until)
     as_ofs = training_as_ofs(config, tables.first_day, day)
     progress("preparing days", 0, 1)
     prepared = prepare(tables)
@@ -114,57 +91,24 @@ def _learn_and_judge(tables: Tables, config: Config, as_of: Any, progress: Progr
     early, last = judge_as_of(examples.as_ofs, config.task.horizon_days)
     meanings = tables.meanings if tables.events is not None else None
     progress("learning", 0, 2)
-    judged = _judge(learn(examples.at(early), config, meanings), examples, early, last)
+    judged = judge(learn(examples.at(early), config, meanings), examples, early, last)
     progress("learning", 1, 2)
     model = learn(examples, config, meanings)
     progress("learning", 2, 2)
     return replace(model, facts=_facts(config, tables, examples, day, judged)), judged
 
 
-def _judge(model: Model, examples: Examples, early: list[int], last: int) -> _Judged:
-    """Let a model that knows only the early as_ofs speak of the last, beside the baselines."""
-    cohort = _cohort(model, examples.at([last]).frame)
-    if cohort["ordered"].nunique() < 2:
-        raise ModelError(f"nothing can be judged: all customers had one outcome after {date_of(last)}.")
-    said = model.order_probability(cohort)
-    past = examples.at(early).frame
-    baselines = fit_baselines(past[past["orders_ever"] > 0], cohort)
-    value = said * model.amount.predict(cohort)
-    facts = {
-        "as_of": date_of(last).isoformat(),
-        "learned_until": date_of(max(early)).isoformat(),
-        "customers": len(cohort),
-        "model": metrics(cohort["ordered"], said),
-        "value": value_metrics(cohort["spent"], value),
-        "baselines": {name: metrics(cohort["ordered"], baseline) for name, baseline in baselines.items()},
-    }
-    return _Judged(cohort, said, baselines, facts)
+def _refuse_late(day: int, complete_until: int) -> None:
+    """Refuse to learn labels from days that have not arrived: silence there is no churn."""
+    if day > complete_until:
+        until = date_of(complete_until)
+        raise TimelineError(
+            f"as_of {date_of(day)} is too late: data are complete until {until}. "
+            f"Use {until} or earlier, or bring the tables up to date."
+        )
 
 
-def _cohort(model: Model, frame: pd.DataFrame) -> pd.DataFrame:
-    """Keep the customers whom the churn model is judged on: those with an order in the last active_days."""
-    active = frame[frame["days_since_last_order"] <= model.task.active_days].reset_index(drop=True)
-    return against_habit(active, model.rhythm, model.lapse)
-
-
-def _gate(judged: _Judged, config: Config) -> Verdict:
-    champion = _champion(config, judged)
-    return pass_gate(judged.cohort["ordered"], judged.order_probability, judged.baselines, champion, config.train.seed)
-
-
-def _champion(config: Config, judged: _Judged) -> Floats | None:
-    """Ask the reigning champion, if there is one and it has not seen what came."""
-    try:
-        champion = load_model(fetch_box(config, f"models:/{config.project}@champion"))
-        if champion.facts["as_of"] > judged.facts["as_of"] or champion.task != config.task:
-            return None
-        cohort = judged.cohort.drop(columns=["expected_gap_days", "overdue_ratio"])
-        return champion.order_probability(champion.complete(cohort))
-    except ClmError:
-        return None
-
-
-def _facts(config: Config, tables: Tables, examples: Examples, day: int, judged: _Judged) -> dict[str, Any]:
+def _facts(config: Config, tables: Tables, examples: Examples, day: int, judged: Judged) -> dict[str, Any]:
     return {
         "project": config.project,
         "as_of": date_of(day).isoformat(),
@@ -193,7 +137,7 @@ def _box_facts(model: Model) -> dict[str, Any]:
     }
 
 
-def _run(model: Model, judged: _Judged, box: Path) -> Run:
+def _run(model: Model, judged: Judged, box: Path) -> Run:
     params = {
         **{f"task.{name}": value for name, value in model.task.model_dump(mode="json").items()},
         **{f"lapse.{name}": value for name, value in model.lapse.model_dump(mode="json").items()},
@@ -213,11 +157,14 @@ def _run(model: Model, judged: _Judged, box: Path) -> Run:
     }
     name = f"{model.facts['project']} {model.facts['as_of']}"
     facts = {**model.facts["data"], "gate": model.facts["gate"]}
-    return Run(name, params, figures, facts, plots, box, tuple(model.features()))
+    return Run(name, params, figures, facts, plots, box, _column_types(model, judged))
 
 
-def _alarms(judged: _Judged) -> tuple[str, ...]:
-    auc = judged.facts["model"]["auc"]
-    if auc <= LEAKAGE_AUC:
-        return ()
-    return (f"AUC {auc:.3f} is too good for an order log: look for a column that knows the future.",)
+def _column_types(model: Model, judged: Judged) -> dict[str, type]:
+    """Tell bool, int and float apart by the frames there are; what may be null is float, though whole numbers."""
+    kinds: dict[str, type] = {"b": bool, "i": int}
+    lacking = may_be_null(model.task, model.meanings)
+    return {
+        name: float if name in lacking else kinds.get(judged.cohort[name].dtype.kind, float)
+        for name in model.features()
+    }

@@ -43,7 +43,7 @@ class Run:
         facts: of the data: counts and days.
         figures: Matplotlib figures by file name.
         box: the model box, whole.
-        columns: the features a row must have to be scored.
+        columns: the features a row must have to be scored, and whether they are bool, int or float.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Run:
     facts: Mapping[str, Any]
     figures: Mapping[str, Any] = field(repr=False)
     box: Path
-    columns: tuple[str, ...]
+    columns: Mapping[str, type]
 
 
 @dataclass(frozen=True)
@@ -151,6 +151,7 @@ def _mlflow(config: Config) -> Iterator[Any]:
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # a server that is away is told of within seconds
     import mlflow  # noqa: PLC0415
     from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
 
@@ -167,21 +168,22 @@ def _mlflow(config: Config) -> Iterator[Any]:
         mlflow.set_tracking_uri(uri)
         mlflow.set_registry_uri(uri)
         yield mlflow
-    except (mlflow.MlflowException, SQLAlchemyError, OSError) as error:
+    except (mlflow.MlflowException, SQLAlchemyError, ImportError, OSError) as error:
         raise ConfigError(
             f"tracking.uri {_without_secrets(config.tracking.uri)} cannot be used ({type(error).__name__})."
-        ) from error
+        ) from None  # its text can hold the URI, and with it a password
     finally:
         mlflow.set_tracking_uri(before[0])
         mlflow.set_registry_uri(before[1])
 
 
-def _signature(columns: tuple[str, ...]) -> Any:
+def _signature(columns: Mapping[str, type]) -> Any:
     from mlflow.models import ModelSignature  # noqa: PLC0415
     from mlflow.types import ColSpec, Schema  # noqa: PLC0415
 
-    types = {"customer_id": "string", "has_email": "boolean"}
-    inputs: list[Any] = [ColSpec(types.get(name, "double"), name, required=True) for name in ("customer_id", *columns)]
+    types: dict[type, Any] = {str: "string", bool: "boolean", int: "long", float: "double"}
+    named = {"customer_id": str, **columns}
+    inputs: list[Any] = [ColSpec(types[kind], name, required=True) for name, kind in named.items()]
     outputs: list[Any] = [ColSpec(kind, name, required=False) for name, kind in OUTPUTS]
     return ModelSignature(Schema(inputs), Schema(outputs))
 
@@ -189,8 +191,8 @@ def _signature(columns: tuple[str, ...]) -> Any:
 def _without_secrets(uri: str) -> str:
     """Tell a store without the password it may hold.
 
-    >>> _without_secrets("postgresql://me:secret@host/db")
+    >>> _without_secrets("postgresql://me:secret@host/db?password=secret")
     'postgresql://…@host/db'
     """
-    scheme, _, rest = uri.partition("://")
-    return f"{scheme}://…@{rest.rpartition('@')[2]}" if "@" in rest else uri
+    scheme, _, rest = uri.partition("?")[0].partition("://")
+    return f"{scheme}://…@{rest.rpartition('@')[2]}" if "@" in rest else uri.partition("?")[0]

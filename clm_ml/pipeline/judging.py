@@ -1,0 +1,84 @@
+"""Judge and gate: what a model that has not seen it says of the last closed as_of, beside baselines and champion."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from clm_ml.config import Config
+from clm_ml.errors import ClmError, ModelError
+from clm_ml.evaluation import LEAKAGE_AUC, Verdict, fit_baselines, metrics, pass_gate, value_metrics
+from clm_ml.examples import Examples
+from clm_ml.features import against_habit
+from clm_ml.model import Model, load_model
+from clm_ml.timeline import date_of
+from clm_ml.tracking import fetch_box
+
+__all__ = ["Judged", "alarms", "gate", "judge"]
+
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What was said and what came, of the cohort at the last closed as_of."""
+
+    cohort: pd.DataFrame = field(repr=False)
+    order_probability: Floats = field(repr=False)
+    baselines: Mapping[str, Floats] = field(repr=False)
+    facts: Mapping[str, Any]
+
+
+def judge(model: Model, examples: Examples, early: list[int], last: int) -> Judged:
+    """Let a model that knows only the early as_ofs speak of the last, beside the baselines."""
+    cohort = _cohort(model, examples.at([last]).frame)
+    if cohort["ordered"].nunique() < 2:
+        raise ModelError(f"nothing can be judged: all customers had one outcome after {date_of(last)}.")
+    said = model.order_probability(cohort)
+    past = examples.at(early).frame
+    baselines = fit_baselines(past[past["orders_ever"] > 0], cohort)
+    value = said * model.amount.predict(cohort)
+    facts = {
+        "as_of": date_of(last).isoformat(),
+        "learned_until": date_of(max(early)).isoformat(),
+        "customers": len(cohort),
+        "model": metrics(cohort["ordered"], said),
+        "value": value_metrics(cohort["spent"], value),
+        "baselines": {name: metrics(cohort["ordered"], baseline) for name, baseline in baselines.items()},
+    }
+    return Judged(cohort, said, baselines, facts)
+
+
+def _cohort(model: Model, frame: pd.DataFrame) -> pd.DataFrame:
+    """Keep the customers whom the churn model is judged on: those with an order in the last active_days."""
+    active = frame[frame["days_since_last_order"] <= model.task.active_days].reset_index(drop=True)
+    return against_habit(active, model.rhythm, model.lapse)
+
+
+def gate(judged: Judged, config: Config) -> Verdict:
+    """Decide whether the model may become champion; the reigning one is asked of the same customers."""
+    champion = _champion(config, judged)
+    return pass_gate(judged.cohort["ordered"], judged.order_probability, judged.baselines, champion, config.train.seed)
+
+
+def _champion(config: Config, judged: Judged) -> Floats | None:
+    """Ask the reigning champion, if there is one and it has not seen what came."""
+    try:
+        champion = load_model(fetch_box(config, f"models:/{config.project}@champion"))
+        if champion.facts["as_of"] > judged.facts["as_of"] or champion.task != config.task:
+            return None
+        return champion.order_probability(champion.complete(judged.cohort))
+    except ClmError:
+        return None
+
+
+def alarms(judged: Judged) -> tuple[str, ...]:
+    """Warn of what is too good to be true."""
+    auc = judged.facts["model"]["auc"]
+    if auc <= LEAKAGE_AUC:
+        return ()
+    return (f"AUC {auc:.3f} is too good for an order log: look for a column that knows the future.",)
