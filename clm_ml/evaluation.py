@@ -87,7 +87,7 @@ def value_metrics(spent: Any, expected_value: Any) -> dict[str, float]:
     came, said = np.asarray(spent, dtype=np.float64), np.asarray(expected_value, dtype=np.float64)
     best = _gini(came, came)
     return {
-        "spearman": float(pd.Series(came).corr(pd.Series(said), method="spearman")),
+        "spearman": _spearman(came, said),
         "gini": _gini(came, said) / best if best else float("nan"),
         "mae": float(np.mean(np.abs(came - said))),
         "total_to_spent": float(said.sum() / came.sum()) if came.sum() else float("nan"),
@@ -142,13 +142,13 @@ def pass_gate(
     came = np.asarray(ordered, dtype=np.float64)
     own = float(_losses(came, model).mean())
     losses = {name: float(_losses(came, said).mean()) for name, said in baselines.items()}
-    better = [f"{name} {loss:.4f}" for name, loss in losses.items() if loss <= own]
+    better = [f"{name} {loss:.4f}" for name, loss in losses.items() if not own < loss]
     if better:
         return Verdict(False, f"its log loss {own:.4f} does not beat {', '.join(better)}")
     told = ", ".join(f"{name} {loss:.4f}" for name, loss in losses.items())
     if champion is not None:
         difference, low, high = compare_log_loss(came, model, champion, seed)
-        if low > 0:
+        if not low <= 0:
             worse = f"by {difference:.4f} [{low:.4f}, {high:.4f}]"
             return Verdict(False, f"its log loss {own:.4f} is worse than the reigning champion's {worse}")
     return Verdict(True, f"its log loss {own:.4f} beats {told}")
@@ -186,6 +186,12 @@ def _slope(came: Floats, said: Floats) -> float:
 def _top_lift(happened: Floats, score: Floats, share: float) -> float:
     top = np.argsort(-score, kind="stable")[: max(1, round(len(score) * share))]
     return float(happened[top].mean() / happened.mean())
+
+
+def _spearman(came: Floats, said: Floats) -> float:
+    if np.ptp(came) == 0 or np.ptp(said) == 0:
+        return float("nan")
+    return float(pd.Series(came).corr(pd.Series(said), method="spearman"))
 
 
 def _gini(came: Floats, said: Floats) -> float:
