@@ -46,17 +46,14 @@ class Answer:
         if not sys.stderr.isatty():
             return
         if self._bars is None:
-            from rich.console import Console  # noqa: PLC0415
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
-
-            columns = (TextColumn("{task.description:>16}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-            self._bars = Progress(*columns, console=Console(stderr=True), transient=True)
+            self._bars = _bars()
             self._bars.start()
         if step not in self._tasks:
             for earlier in self._tasks.values():
-                self._bars.update(earlier, completed=self._bars.tasks[earlier].total)
-            self._tasks[step] = self._bars.add_task(step, total=total)
-        self._bars.update(self._tasks[step], completed=done, total=total)
+                self._bars.update(earlier, total=1, completed=1)
+            self._tasks[step] = self._bars.add_task(step, count="")
+        known, count = (total, f"{done:,} of {total:,}") if total > 1 else (done or None, "")
+        self._bars.update(self._tasks[step], completed=done, total=known, count=count)
 
     def stop_bars(self) -> None:
         """Take the bars away, so that words stand alone."""
@@ -98,6 +95,20 @@ def answering(debug: bool, as_json: bool = False) -> Iterator[Answer]:
             f"error: a bug in clm-ml ({type(error).__name__}); its traceback is in {_kept_traceback()}.", err=True
         )
         raise typer.Exit(1) from None
+
+
+def _bars() -> Any:
+    """Make the bars, which leave nothing behind; a step whose end is not known swings to and fro."""
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+
+    columns = (
+        TextColumn("{task.description:>16}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[count]}"),
+    )
+    return Progress(*columns, console=Console(stderr=True), transient=True)
 
 
 def _kept_traceback() -> str:

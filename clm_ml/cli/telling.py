@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -139,7 +138,8 @@ def tell_exported(answer: Answer, exported: Exported, config: Config) -> None:
         + (", ".join(f"{reason} {count:,}" for reason, count in listed.dropped.items() if count) or "nobody")
     )
     answer.say(
-        f"expected profit {profit:,.0f} {config.currency}, assumed save rate {config.list.assumed_save_rate:.0%}"
+        f"expected profit {profit:,.0f} {config.currency}, assuming that a contact brings back "
+        f"{config.list.assumed_save_rate:.1%} of those who would churn"
     )
     top = listed.contact.head(10)[
         ["rank", "customer_id", "segment", "churn_probability", "value_at_risk", "expected_profit"]
@@ -200,10 +200,11 @@ def _warn(answer: Answer, warnings: tuple[str, ...]) -> None:
 
 
 def _table(rows: pd.DataFrame, formats: dict[str, str]) -> str:
-    def shown(column: str, value: Any) -> str:
-        if pd.isna(value):
-            return "–"
-        return formats.get(column, "{}").format(value)
-
-    texts = pd.DataFrame({name: [shown(str(name), value) for value in rows[name]] for name in rows})
-    return texts.to_string(index=False)
+    """Lay rows out for a terminal: numbers to the right, words to the left."""
+    columns = []
+    for name in map(str, rows):
+        shown = ["–" if pd.isna(value) else formats.get(name, "{}").format(value) for value in rows[name]]
+        width = max(map(len, (name, *shown)))
+        side = ">" if pd.api.types.is_numeric_dtype(rows[name]) else "<"
+        columns.append([f"{text:{side}{width}}" for text in (name, *shown)])
+    return "\n".join("  ".join(cells).rstrip() for cells in zip(*columns, strict=True))

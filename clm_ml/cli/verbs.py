@@ -74,7 +74,10 @@ def check(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Read and validate the tables; tell what is there, what is rejected, and how to choose horizon and lapse."""
+    """Read and validate the tables, and tell what is there.
+
+    Also what is rejected and why, and how to choose the horizon and when a customer counts as lapsed.
+    """
     with answering(debug, as_json) as answer:
         from clm_ml.cli.telling import tell_checked  # noqa: PLC0415
         from clm_ml.config import load_config  # noqa: PLC0415
@@ -95,7 +98,10 @@ def train(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Learn the models, judge them forward in time, and promote them if they beat every baseline."""
+    """Learn the models, and promote them if they prove better.
+
+    They are judged forward in time, and must beat every baseline and the reigning champion.
+    """
     with answering(debug, as_json) as answer:
         from clm_ml.cli.telling import tell_trained  # noqa: PLC0415
         from clm_ml.config import load_config  # noqa: PLC0415
@@ -150,7 +156,10 @@ def export(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Write a campaign's ranked list, in two arms, and the files for each destination."""
+    """Write the ranked list of a campaign, in two arms.
+
+    Those to contact and those held out are in files of their own, and so is what each destination takes.
+    """
     with answering(debug, as_json) as answer:
         from clm_ml.cli.telling import tell_exported  # noqa: PLC0415
         from clm_ml.config import load_config  # noqa: PLC0415
@@ -172,7 +181,10 @@ def simulate(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Draw a shop whose truth is known: all five tables and their config."""
+    """Draw a shop whose truth is known.
+
+    All five tables, the truth beside them, and their config.
+    """
     with answering(debug, as_json) as answer:
         from clm_ml.datasets import simulate as run  # noqa: PLC0415
 
@@ -187,7 +199,7 @@ def demo(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where everything goes.")] = Path("demo"),
     debug: Debug = False,
 ) -> None:
-    """Walk it all on the real shop that ships with the package: check, train, score, export."""
+    """Walk it all on the real shop that ships with the package."""
     with answering(debug) as answer:
         from clm_ml.cli.telling import walk_demo  # noqa: PLC0415
 

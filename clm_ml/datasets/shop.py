@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from importlib import resources
@@ -72,8 +71,8 @@ def _moved_when_whole(out: Path, names: list[str], force: bool) -> Iterator[Path
         there = [name for name in names if (out / name).exists()]
         if there and not force:
             raise ArtifactError(f"{out} holds {there[0]} already; choose another folder, or replace it with --force.")
-        _remove_forsaken(out)
         with tempfile.TemporaryDirectory(prefix=_HIDDEN, dir=out) as hidden:
+            _remove_forsaken(out, Path(hidden).stat().st_mtime)
             yield Path(hidden)
             for name in names:
                 (Path(hidden) / name).replace(out / name)
@@ -81,10 +80,10 @@ def _moved_when_whole(out: Path, names: list[str], force: bool) -> Iterator[Path
         raise UsageError(f"{out} cannot be written: {error.strerror or 'no reason is given'}.") from None
 
 
-def _remove_forsaken(out: Path) -> None:
+def _remove_forsaken(out: Path, begun: float) -> None:
     """Remove what a killed run left, once it is a day old: a younger one may belong to a run that still lives."""
     for folder in out.glob(f"{_HIDDEN}*"):
-        if time.time() - folder.stat().st_mtime > 86_400:
+        if begun - folder.stat().st_mtime > 86_400:
             shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from clm_ml.artifacts import whole_file
 from clm_ml.config import COLUMNS, Config
-from clm_ml.errors import UsageError
+from clm_ml.errors import ArtifactError, UsageError
 from clm_ml.features import against_habit, build_features, fit_rhythm
 from clm_ml.lifecycle import lapse_sensitivity, later_orders, long_gap
 from clm_ml.pipeline.progress import Progress, silent
@@ -62,6 +62,8 @@ class Checked:
 
 def check(config: Config, quarantine: Path | None = None, force: bool = False, progress: Progress = silent) -> Checked:
     """Read and validate the tables, and tell what they hold; with a folder, keep the rejected rows there."""
+    if quarantine is not None:
+        _refuse_kept(config, quarantine, force)
     progress("reading tables", 0, 1)
     tables = read_tables(config)
     files = () if quarantine is None else _keep_rejected(tables, quarantine, force)
@@ -97,13 +99,20 @@ def propose_config(files: Sequence[Path], out: Path, force: bool = False) -> Pat
     return out
 
 
+def _refuse_kept(config: Config, folder: Path, force: bool) -> None:
+    """Refuse to replace any table's rejected rows before the first is written."""
+    kept = [path for name in config.tables.named() if (path := folder / f"{name}.parquet").exists()]
+    if kept and not force:
+        raise ArtifactError(f"{kept[0]} exists already; choose another folder, or replace it with --force.")
+
+
 def _keep_rejected(tables: Tables, folder: Path, force: bool) -> tuple[Path, ...]:
     files = []
     for name, rejected in tables.quarantined.items():
         path = folder / f"{name}.parquet"
         with whole_file(path, force=force) as hidden:
-            hidden.touch(mode=0o600)
             tables.engine.write_parquet(rejected, hidden, "reason")
+            hidden.chmod(0o600)
         files.append(path)
     return tuple(files)
 

@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 from clm_ml.artifacts import Box, new_box, open_box, refuse_existing
 from clm_ml.campaign import CONTACT, HOLDOUT, Ledger, assign_arms, open_ledger, refuse_bad_name
 from clm_ml.config import Config
-from clm_ml.destinations import write_csv, write_destination
-from clm_ml.errors import ConfigError
+from clm_ml.destinations import DESTINATIONS, write_csv, write_destination
+from clm_ml.errors import ConfigError, UsageError, did_you_mean
 from clm_ml.features import build_features
 from clm_ml.model import REASONS, load_model
 from clm_ml.pipeline.progress import Progress, silent
@@ -94,6 +94,7 @@ def export(
 ) -> Exported:
     """Write the list box of a campaign from a scores box: suppress, consent, rank, cut, assign, ledger, files."""
     refuse_bad_name(campaign)
+    _refuse_unknown(destinations)
     refuse_existing(out, force)
     box = open_box(scores, "scores")
     progress("reading tables", 0, 1)
@@ -111,6 +112,13 @@ def export(
     tables.engine.close()
     progress("writing", 1, 1)
     return Exported(out, listed, tuple(out / path for path in files))
+
+
+def _refuse_unknown(destinations: Sequence[str]) -> None:
+    for name in destinations:
+        if name not in DESTINATIONS:
+            near = did_you_mean(name, DESTINATIONS) or f"; known: {', '.join(DESTINATIONS)}."
+            raise UsageError(f"there is no destination {name!r}{near}")
 
 
 def _read_scores(box: Box) -> pd.DataFrame:
@@ -224,7 +232,7 @@ def _write(hidden: Path, listed: Listed, tables: Tables, destinations: Sequence[
         write_csv(rows, hidden / name)
         files.append(hidden / name)
     people = _with_people(listed.contact, tables)
-    files += [write_destination(name, people, hidden) for name in destinations]
+    files += [write_destination(name, people, hidden) for name in dict.fromkeys(destinations)]
     return [path.relative_to(hidden) for path in files]
 
 
