@@ -95,6 +95,7 @@ def fetch_box(config: Config, uri: str) -> Path:
         ConfigError: if the store cannot be used.
     """
     with _mlflow(config) as mlflow:
+        mlflow.search_registered_models(max_results=1)  # a store that cannot be used is told apart from an empty one
         try:
             folder = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri))
         except mlflow.MlflowException:
@@ -137,10 +138,9 @@ def _experiment(mlflow: Any, config: Config) -> str:
     known = mlflow.get_experiment_by_name(name)
     if known is not None:
         return str(known.experiment_id)
-    beside = None
-    if config.tracking.uri.startswith(_SQLITE):
-        store = config.path(config.tracking.uri.removeprefix(_SQLITE)).resolve()
-        beside = (store.parent / "mlartifacts" / name).as_uri()
+    beside, uri = None, _placed(config)
+    if uri.startswith(_SQLITE):
+        beside = (Path(uri.removeprefix(_SQLITE)).parent / "mlartifacts" / name).as_uri()
     return str(mlflow.create_experiment(name, artifact_location=beside))
 
 
@@ -158,13 +158,9 @@ def _mlflow(config: Config) -> Iterator[Any]:
     for noisy in ("mlflow", "mlflow.store.db.utils", "alembic"):  # importing MLflow sets their levels anew
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
-    uri = config.tracking.uri
-    if uri.startswith(_SQLITE):
-        store = config.path(uri.removeprefix(_SQLITE)).resolve()
-        store.parent.mkdir(parents=True, exist_ok=True)
-        uri = _SQLITE + str(store)
     before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
     try:
+        uri = _placed(config)
         mlflow.set_tracking_uri(uri)
         mlflow.set_registry_uri(uri)
         yield mlflow
@@ -175,6 +171,16 @@ def _mlflow(config: Config) -> Iterator[Any]:
     finally:
         mlflow.set_tracking_uri(before[0])
         mlflow.set_registry_uri(before[1])
+
+
+def _placed(config: Config) -> str:
+    """Give the store's URI, a SQLite one beside the config, in a folder that is there."""
+    uri = config.tracking.uri
+    if not uri.startswith(_SQLITE):
+        return uri
+    store = config.path(uri.removeprefix(_SQLITE)).resolve()
+    store.parent.mkdir(parents=True, exist_ok=True)
+    return _SQLITE + str(store)
 
 
 def _signature(columns: Mapping[str, type]) -> Any:

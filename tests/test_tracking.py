@@ -1,0 +1,219 @@
+"""One run a training, its model registered, fetched again by name, and served; no person's id in the store."""
+
+import json
+import os
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
+import pyarrow.parquet as pq
+import pytest
+from pandas.testing import assert_frame_equal
+
+import clm_ml as clm
+from clm_ml.errors import ConfigError, ModelError
+from clm_ml.evaluation import Verdict
+from clm_ml.model import load_model
+from clm_ml.pipeline import training
+from clm_ml.tracking import Run, fetch_box, log_run
+from clm_ml.tracking.store import OUTPUTS
+
+AS_OF = "2025-08-01"
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("shop")
+    clm.simulate(400, seed=3, out=folder)
+    config = clm.load_config(folder / "shop.yaml")
+    train = config.train.model_copy(update={"step_days": 56, "most_as_ofs": 3})
+    return config.model_copy(update={"train": train, "threads": 1})
+
+
+@pytest.fixture(scope="module")
+def tracked(shop, tmp_path_factory):
+    """Train twice: a model that passes the gate, then one that does not; the working folder is elsewhere."""
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    before = Path.cwd()
+    os.chdir(elsewhere)
+    with pytest.MonkeyPatch.context() as patch:
+        try:
+            patch.setattr(training, "gate", lambda *_: Verdict(True, "passed for the test"))
+            first = clm.train_box(shop, as_of=AS_OF, folder=shop.home / "first")
+            patch.setattr(training, "gate", lambda *_: Verdict(False, "failed for the test"))
+            second = clm.train_box(shop, folder=shop.home / "second")
+        finally:
+            os.chdir(before)
+    return SimpleNamespace(first=first, second=second, elsewhere=elsewhere)
+
+
+@pytest.fixture(scope="module")
+def mlflow(shop, tracked):
+    import mlflow
+
+    uri = f"sqlite:///{shop.home}/mlflow.db"
+    mlflow.set_tracking_uri(uri)
+    mlflow.set_registry_uri(uri)
+    yield mlflow
+    mlflow.set_tracking_uri(None)
+    mlflow.set_registry_uri(None)
+
+
+@pytest.fixture(scope="module")
+def features(shop):
+    return clm.describe(clm.read_tables(shop), AS_OF, shop.task).to_pandas()
+
+
+@pytest.fixture(scope="module")
+def served(mlflow, shop):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
+        return mlflow.pyfunc.load_model(f"models:/{shop.project}@champion")
+
+
+def test_the_store_and_its_artifacts_lie_beside_the_config_and_not_in_the_working_folder(shop, tracked):
+    assert (shop.home / "mlflow.db").is_file()
+    assert [path.name for path in (shop.home / "mlartifacts").iterdir()] == [shop.tracking.experiment]
+    assert list(tracked.elsewhere.iterdir()) == []
+
+
+def test_a_run_tells_what_was_asked_for_how_it_was_judged_and_of_which_data(mlflow, tracked):
+    run = mlflow.get_run(tracked.first.tracked.run_id)
+    facts = tracked.first.model.facts
+    assert run.info.run_name == f"simulated-shop {AS_OF}"
+    assert run.data.params["task.horizon_days"] == "90"
+    assert run.data.params["lapse.after_gaps"] == "2.0"
+    assert run.data.params["as_of"] == AS_OF
+    assert run.data.params["seed"] == "1"
+    judged = facts["evaluation"]
+    assert run.data.metrics["auc"] == judged["model"]["auc"]
+    assert run.data.metrics["value.gini"] == judged["value"]["gini"]
+    for name, figures in judged["baselines"].items():
+        assert run.data.metrics[f"{name}.log_loss"] == figures["log_loss"]
+    assert "constant_rate.calibration_slope" not in run.data.metrics  # it has none
+    kept = {file.path for file in mlflow.artifacts.list_artifacts(run_id=run.info.run_id)}
+    assert kept == {"data.json", "gains.png", "reliability.png"}
+    data = json.loads(mlflow.artifacts.load_text(f"{run.info.artifact_uri}/data.json"))
+    assert data["tables"]["orders"]["used"] == facts["data"]["tables"]["orders"]["used"]
+    assert data["gate"] == {"passed": True, "why": "passed for the test"}
+
+
+def test_who_passes_the_gate_is_champion_and_who_does_not_is_challenger(mlflow, shop, tracked):
+    client = mlflow.MlflowClient()
+    champion = client.get_model_version_by_alias(shop.project, "champion")
+    challenger = client.get_model_version_by_alias(shop.project, "challenger")
+    assert (tracked.first.tracked.version, tracked.first.tracked.alias) == ("1", "champion")
+    assert (tracked.second.tracked.version, tracked.second.tracked.alias) == ("2", "challenger")
+    assert (str(champion.version), champion.run_id) == ("1", tracked.first.tracked.run_id)
+    assert (str(challenger.version), challenger.run_id) == ("2", tracked.second.tracked.run_id)
+    assert len(client.search_registered_models()) == 1
+
+
+def test_the_box_of_a_registered_model_is_the_one_that_was_written(shop, tracked, features):
+    for alias, trained in (("champion", tracked.first), ("challenger", tracked.second)):
+        fetched = fetch_box(shop, f"models:/{shop.project}@{alias}")
+        files = {path.name: path.read_bytes() for path in fetched.iterdir()}
+        assert files == {path.name: path.read_bytes() for path in trained.box.iterdir()}
+    said = load_model(fetched).score(features)
+    assert_frame_equal(said, tracked.second.model.score(features), check_exact=True)
+
+
+def test_a_model_that_is_not_registered_is_missed_in_words(shop, tracked):
+    for uri in ("models:/nobody@champion", "models:/simulated-shop@nobody", "models:/simulated-shop/9", "models:/"):
+        with pytest.raises(ModelError) as refused:
+            fetch_box(shop, uri)
+        assert refused.value.exit_code == 14
+        assert str(refused.value) == (
+            f"there is no model {uri} in sqlite:///mlflow.db; train one first, or name a model box with --model."
+        )
+
+
+@pytest.mark.parametrize(
+    ("uri", "shown"),
+    [
+        ("nowhere://me:secret@host/db?password=secret", "nowhere://…@host/db"),
+        ("http://me:secret@127.0.0.1:9/", "http://…@127.0.0.1:9/"),
+        ("sqlite:///first/mlflow.db", "sqlite:///first/mlflow.db"),
+    ],
+)
+def test_a_store_that_cannot_be_used_is_told_without_its_secrets(uri, shown, shop, tracked, tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    (tmp_path / "first").write_text("a file, no folder", encoding="utf-8")
+    tracking = shop.tracking.model_copy(update={"uri": uri})
+    config = shop.model_copy(update={"tracking": tracking, "home": tmp_path})
+    run = Run("run", {}, {}, {}, {}, tracked.first.box, {})
+    for use in (lambda: log_run(config, run, "champion"), lambda: fetch_box(config, "models:/shop@champion")):
+        with pytest.raises(ConfigError) as refused:
+            use()
+        assert str(refused.value).startswith(f"tracking.uri {shown} cannot be used (")
+        assert "secret" not in str(refused.value)
+        assert refused.value.__suppress_context__  # so that no traceback tells the secret
+
+
+def test_no_customers_id_appears_in_any_file_of_the_store(shop, tracked):
+    ids = pq.read_table(shop.home / "truth.parquet")["customer_id"].to_pylist()
+    written = re.compile(rb"C0000\d\d\d")
+    assert all(written.fullmatch(customer.encode()) for customer in ids)
+    files = [shop.home / "mlflow.db", *(p for p in (shop.home / "mlartifacts").rglob("*") if p.is_file())]
+    assert len(files) > 10
+    assert [file.name for file in files if written.search(file.read_bytes())] == []
+
+
+# serving ---------------------------------------------------------------------------------------------------
+
+
+def test_the_served_model_scores_a_frame_of_features_as_the_box_does(served, tracked, features):
+    said = served.predict(features)
+    assert len(said) == len(features)
+    names = [name for name, _ in OUTPUTS]
+    expected = tracked.first.model.score(features, reasons=False)[names]
+    assert_frame_equal(said, expected, check_exact=True)
+
+
+def test_one_customer_is_served_whatever_is_null(served, features):
+    everyone = served.predict(features)
+    for row in [features.index[0], features.index[features["orders_ever"] == 0][0]]:
+        assert_frame_equal(served.predict(features.loc[[row]]), everyone.loc[[row]], check_exact=True)
+
+
+def test_the_served_model_takes_what_json_makes_of_the_features(mlflow, served, features):
+    from mlflow.pyfunc.scoring_server import infer_and_parse_data
+
+    rows = features.head(30)
+    sent = {"dataframe_split": json.loads(rows.to_json(orient="split", index=False, double_precision=15))}
+    received = infer_and_parse_data(sent, served.metadata.get_input_schema())
+    received = received[0] if isinstance(received, tuple) else received
+    assert_frame_equal(served.predict(received), served.predict(rows), rtol=1e-9)
+
+
+def test_the_signature_names_every_feature_and_its_type(served, tracked):
+    kinds = {spec.name: spec.type.name for spec in served.metadata.get_input_schema().inputs}
+    assert list(kinds) == ["customer_id", *tracked.first.model.features()]
+    assert kinds["customer_id"] == "string"
+    assert kinds["has_email"] == "boolean"
+    assert kinds["orders_last_90d"] == kinds["as_of"] == "long"
+    assert kinds["amount_ever"] == kinds["days_since_last_order"] == "double"
+    outputs = served.metadata.get_output_schema().inputs
+    assert [(spec.name, spec.type.name) for spec in outputs] == list(OUTPUTS)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda rows: rows.drop(columns="orders_last_90d"),
+        lambda rows: rows.assign(orders_ever="many"),
+        lambda rows: rows.to_numpy()[:, :3],
+    ],
+)
+def test_the_served_model_refuses_what_has_another_shape(wrong, mlflow, served, features):
+    with pytest.raises((mlflow.MlflowException, ModelError)):
+        served.predict(wrong(features.head(3)))
+
+
+def test_nothing_registered_is_a_pickle_nor_names_a_machine(shop, tracked):
+    folder = fetch_box(shop, f"models:/{shop.project}@champion").parents[1]
+    for file in (path for path in folder.rglob("*") if path.is_file()):
+        text = file.read_bytes().decode("utf-8")
+        assert str(shop.home) not in text or file.name == "MLmodel"
+    required = (folder / "requirements.txt").read_text(encoding="utf-8")
+    assert [line.partition("==")[0] for line in required.splitlines()] == ["mlflow", "clm-ml"]
