@@ -1,0 +1,351 @@
+"""The walk of training and scoring: who is judged, who becomes champion, and what a scores box holds."""
+
+import json
+import stat
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from pandas.testing import assert_frame_equal
+
+import clm_ml as clm
+from clm_ml.artifacts import open_box
+from clm_ml.config import Task
+from clm_ml.errors import ArtifactError, ModelError, TimelineError
+from clm_ml.examples import Examples
+from clm_ml.model import REASONS
+from clm_ml.pipeline import judging, training
+from clm_ml.pipeline import score as scored
+from clm_ml.pipeline.judging import Judged, alarms, gate, judge
+from clm_ml.tracking import Tracked
+
+AS_OF = "2025-08-01"
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("shop")
+    clm.simulate(400, seed=3, out=folder)
+    config = clm.load_config(folder / "shop.yaml")
+    train = config.train.model_copy(update={"step_days": 56, "most_as_ofs": 3})
+    return config.model_copy(update={"train": train, "threads": 1})
+
+
+@pytest.fixture(scope="module")
+def tables(shop):
+    return clm.read_tables(shop)
+
+
+@pytest.fixture(scope="module")
+def learned(shop, tables):
+    """Learn when it is 2025-08-01: the model, and how one that had not seen it spoke of the last closed as_of."""
+    return training._learn_and_judge(tables, shop, AS_OF, lambda *_: None)
+
+
+@pytest.fixture
+def registry(monkeypatch, tmp_path):
+    """Stand in for the store: keeps the champion's box, and notes what was logged."""
+    kept = SimpleNamespace(champion=None, logged=[])
+
+    def fetch(config, uri):
+        assert uri == f"models:/{config.project}@champion"
+        if kept.champion is None:
+            raise ModelError("there is no model")
+        return kept.champion
+
+    def log(config, run, alias):
+        kept.logged.append(run)
+        kept.champion = run.box if alias == "champion" else kept.champion
+        return Tracked("run", str(len(kept.logged)), alias)
+
+    monkeypatch.setattr(judging, "fetch_box", fetch)
+    monkeypatch.setattr(training, "log_run", log)
+    monkeypatch.chdir(tmp_path)
+    return kept
+
+
+@pytest.fixture(scope="module")
+def box(learned, tmp_path_factory):
+    from clm_ml.artifacts import new_box
+    from clm_ml.model import BOX_KIND, save_model
+
+    folder = tmp_path_factory.mktemp("models") / "model"
+    with new_box(folder, BOX_KIND, {"as_of": AS_OF}) as hidden:
+        save_model(learned[0], hidden)
+    return folder
+
+
+# judging ---------------------------------------------------------------------------------------------------
+
+
+def test_a_model_is_judged_on_the_last_closed_as_of_by_one_that_never_saw_it(learned):
+    model, judged = learned
+    facts = judged.facts
+    assert model.facts["as_ofs"] == ["2025-01-11", "2025-03-08", "2025-05-03"]
+    assert facts["as_of"] == "2025-05-03"  # its 90 days close on 2025-08-01
+    assert facts["learned_until"] == "2025-01-11"  # the label window of 2025-03-08 reaches into the judged as_of
+    assert facts["customers"] == len(judged.cohort) == len(judged.order_probability)
+    assert set(facts["baselines"]) == {"constant_rate", "recency_rule", "logistic_rfm"}
+    assert model.facts["evaluation"] == facts
+
+
+def test_only_those_who_ordered_in_the_last_active_days_are_judged(shop, tables, learned):
+    _, judged = learned
+    assert judged.cohort["days_since_last_order"].max() <= 365
+    assert judged.cohort["orders_ever"].min() >= 1
+    few = shop.model_copy(update={"task": shop.task.model_copy(update={"active_days": 60})})
+    _, judged_few = training._learn_and_judge(tables, few, AS_OF, lambda *_: None)
+    assert judged_few.cohort["days_since_last_order"].max() <= 60
+    assert judged_few.facts["customers"] < judged.facts["customers"]
+
+
+def test_what_has_one_outcome_cannot_be_judged(learned):
+    model, judged = learned
+    early = judged.cohort.assign(as_of=0)
+    frame = pd.concat([early, judged.cohort.assign(as_of=20_000, ordered=1)], ignore_index=True)
+    with pytest.raises(ModelError, match=r"nothing can be judged: all customers had one outcome after 2024-10-04\."):
+        judge(model, Examples(frame), [0], 20_000)
+
+
+def test_what_is_too_good_to_be_true_is_an_alarm():
+    told = [alarms(SimpleNamespace(facts={"model": {"auc": auc}})) for auc in (0.95, 0.951)]
+    assert told == [(), ("AUC 0.951 is too good for an order log: look for a column that knows the future.",)]
+
+
+def test_nothing_is_learned_from_days_that_have_not_arrived(tables, shop):
+    with pytest.raises(TimelineError, match="as_of 2026-01-01 is too late: data are complete until 2025-12-31"):
+        clm.train(tables, shop, as_of="2026-01-01")
+
+
+# the champion ----------------------------------------------------------------------------------------------
+
+
+class Reigning:
+    """A champion that was learned at a day and says what it is told to."""
+
+    def __init__(self, task, as_of, said):
+        self.task, self.facts, self.said = task, {"as_of": as_of}, said
+
+    def complete(self, cohort):
+        return cohort
+
+    def order_probability(self, _):
+        return self.said
+
+
+def reigns(registry, monkeypatch, champion):
+    registry.champion = "somewhere"
+    monkeypatch.setattr(judging, "load_model", lambda _: champion)
+
+
+def judged_of(came, said, as_of="2025-05-03"):
+    """Judge a drawn cohort: what came, what the model said, and a constant beside it."""
+    cohort = pd.DataFrame({"ordered": came})
+    return Judged(cohort, said, {"constant_rate": np.full(len(came), 0.5)}, {"as_of": as_of})
+
+
+@pytest.fixture(scope="module")
+def cohort():
+    rng = np.random.default_rng(1)
+    good = rng.uniform(0.02, 0.98, 2000)
+    return (rng.random(2000) < good).astype(int), good, 0.5 + (good - 0.5) * 0.5
+
+
+def test_without_a_champion_the_baselines_decide(registry, shop, cohort):
+    came, good, _ = cohort
+    assert gate(judged_of(came, good), shop).passed
+    verdict = gate(judged_of(came, 1 - good), shop)
+    assert not verdict.passed
+    assert "does not beat constant_rate" in verdict.why
+
+
+def test_a_worse_model_is_not_promoted_over_a_champion_that_saw_nothing_of_what_came(
+    registry, shop, cohort, monkeypatch
+):
+    came, good, blurred = cohort
+    for learned_at in ("2025-05-03", "2025-01-01"):
+        reigns(registry, monkeypatch, Reigning(shop.task, learned_at, good))
+        verdict = gate(judged_of(came, blurred), shop)
+        assert not verdict.passed
+        assert "is worse than the reigning champion's" in verdict.why
+    reigns(registry, monkeypatch, Reigning(shop.task, "2025-05-03", blurred))
+    assert gate(judged_of(came, good), shop).passed
+
+
+def test_a_champion_is_not_compared_that_saw_what_came_or_answers_another_question(registry, shop, cohort, monkeypatch):
+    came, good, blurred = cohort
+    other = shop.task.model_copy(update={"horizon_days": 30})
+    for champion in (Reigning(shop.task, "2025-05-04", good), Reigning(other, "2025-01-01", good)):
+        reigns(registry, monkeypatch, champion)
+        assert gate(judged_of(came, blurred), shop).passed
+
+
+def test_a_champion_that_lacks_a_feature_or_is_damaged_is_not_compared(registry, shop, cohort, box, monkeypatch):
+    came, good, _ = cohort
+    registry.champion = box
+    assert gate(judged_of(came, good, as_of=AS_OF), shop).passed  # the drawn cohort has none of its features
+    registry.champion = box.parent / "gone"
+    assert gate(judged_of(came, good), shop).passed
+
+
+def test_the_champion_is_asked_of_the_very_customers_who_are_judged(registry, shop, tables, learned, box):
+    """Judged on what came after it was learned, the reigning model says what it says of anyone."""
+    registry.champion = box
+    _, judged = training._learn_and_judge(tables, shop, "2025-11-15", lambda *_: None)
+    assert judged.facts["as_of"] == "2025-08-17"
+    said = judging._champion(shop, judged)
+    features = clm.describe(tables, "2025-08-17", shop.task).to_pandas().set_index("customer_id", drop=False)
+    expected = learned[0].score(features.loc[judged.cohort["customer_id"]], reasons=False)["order_probability"]
+    assert said.tolist() == expected.tolist()
+
+
+def test_train_writes_a_box_names_it_by_its_day_and_tells_the_gate(registry, shop, monkeypatch):
+    seen = []
+    trained = clm.train_box(shop, as_of=AS_OF, progress=lambda step, done, total: seen.append((step, done, total)))
+    assert str(trained.box) == f"models/simulated-shop-{AS_OF}"
+    facts = open_box(trained.box, "model").facts
+    assert facts["gate"] == {"passed": trained.verdict.passed, "why": trained.verdict.why}
+    assert facts["judged_on"] == "2025-05-03"
+    assert facts["auc"] == trained.model.facts["evaluation"]["model"]["auc"]
+    assert trained.tracked.alias == ("champion" if trained.verdict.passed else "challenger")
+    assert clm.load_model(trained.box).facts == json.loads(json.dumps(trained.model.facts).replace("NaN", "null"))
+    assert all(0 <= done <= total for _, done, total in seen)
+    assert list(dict.fromkeys(step for step, *_ in seen)) == [
+        "reading tables", "preparing days", "examples", "learning", "judging", "tracking",
+    ]  # fmt: skip
+    with pytest.raises(ArtifactError, match="exists already"):
+        clm.train_box(shop, as_of=AS_OF)
+
+
+# scoring ---------------------------------------------------------------------------------------------------
+
+COLUMNS = [
+    "customer_id", "as_of", "segment", "phase", "r_score", "f_score", "m_score", "days_since_last_order",
+    "expected_gap_days", "overdue_ratio", "order_probability", "churn_probability", "expected_value",
+    "expected_value_if_ordering", "value_at_risk", "reason_1", "reason_2", "reason_3",
+]  # fmt: skip
+
+
+def score(shop, box, out, **asked):
+    done = scored(shop, out, as_of=AS_OF, model=str(box), **asked)
+    return done, pq.read_table(out / "scores.parquet")
+
+
+def test_scores_are_one_file_a_row_a_person_in_the_order_of_ids(shop, tables, learned, box, tmp_path):
+    done, table = score(shop, box, tmp_path / "scores", reasons="all")
+    assert table.schema.names == COLUMNS
+    kinds = dict(zip(table.schema.names, map(str, table.schema.types), strict=True))
+    assert kinds == dict.fromkeys(COLUMNS, "double") | {
+        "customer_id": "string", "as_of": "date32[day]", "segment": "string", "phase": "string", "r_score": "int8",
+        "f_score": "int8", "m_score": "int8", "days_since_last_order": "int64",
+    } | dict.fromkeys(REASONS, "string")  # fmt: skip
+    rows = table.to_pandas()
+    assert rows["customer_id"].tolist() == sorted(set(rows["customer_id"]))
+    assert done.customers == len(rows)
+    expected = learned[0].score(clm.describe(tables, AS_OF, shop.task))
+    assert_frame_equal(rows, expected[COLUMNS], check_exact=True, check_dtype=False)
+    assert {day.isoformat() for day in rows["as_of"]} == {AS_OF}
+
+
+def test_what_is_unknown_is_null_and_never_a_nan(shop, box, tmp_path):
+    _, table = score(shop, box, tmp_path / "scores", reasons=0)
+    visitors = sum(segment.endswith("_visitor") for segment in table["segment"].to_pylist())
+    assert visitors > 0
+    for name in ("churn_probability", "value_at_risk", "r_score", "days_since_last_order", "overdue_ratio"):
+        assert table[name].null_count == visitors
+    for name in COLUMNS:
+        values = table[name].drop_null().to_pylist()
+        assert not any(isinstance(value, float) and not np.isfinite(value) for value in values)
+
+
+def test_only_the_owner_may_read_scores(shop, box, tmp_path):
+    score(shop, box, tmp_path / "scores", reasons=0)
+    assert stat.S_IMODE((tmp_path / "scores" / "scores.parquet").stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / "scores").stat().st_mode) == 0o700
+
+
+def test_reasons_are_given_to_those_with_the_most_value_at_risk(shop, box, tmp_path):
+    _, everyone = score(shop, box, tmp_path / "all", reasons="all")
+    _, some = score(shop, box, tmp_path / "some", reasons=25)
+    _, nobody = score(shop, box, tmp_path / "none", reasons=0)
+    all_rows, rows = everyone.to_pandas(), some.to_pandas()
+    told = rows["reason_1"].notna()
+    assert told.sum() == 25
+    assert rows.loc[told, "value_at_risk"].min() >= rows.loc[~told, "value_at_risk"].max()
+    assert_frame_equal(rows[told], all_rows[told], check_exact=True)
+    assert all_rows.loc[all_rows["value_at_risk"].notna(), "reason_1"].notna().all()
+    assert nobody["reason_1"].null_count == len(rows)
+    assert everyone.drop_columns(list(REASONS)).equals(nobody.drop_columns(list(REASONS)))
+
+
+def test_ties_in_value_at_risk_go_to_the_smaller_customer_id_and_visitors_come_last():
+    from clm_ml.pipeline.scoring import _most_at_risk
+
+    batches = [pd.DataFrame({"value_at_risk": [1.0, np.nan, 5.0]}), pd.DataFrame({"value_at_risk": [5.0, 1.0]})]
+    assert [_most_at_risk(batches, n) for n in (0, 1, 3, 4, 99, "all")] == [
+        set(), {2}, {0, 2, 3}, {0, 2, 3, 4}, {0, 1, 2, 3, 4}, {0, 1, 2, 3, 4},
+    ]  # fmt: skip
+
+
+def test_the_same_rows_are_scored_to_the_same_bytes_in_batches_of_any_size(shop, box, tmp_path, monkeypatch):
+    from clm_ml.engine import Engine
+
+    score(shop, box, tmp_path / "whole", reasons=40)
+    batches = Engine.batches
+
+    def in_sevens(self, *asked):
+        for batch in batches(self, *asked):
+            for start in range(0, batch.num_rows, 7):
+                yield batch.slice(start, 7)
+
+    monkeypatch.setattr(Engine, "batches", in_sevens)
+    score(shop, box, tmp_path / "sevens", reasons=40)
+    whole, sevens = (pq.read_table(tmp_path / name / "scores.parquet") for name in ("whole", "sevens"))
+    assert whole.equals(sevens.combine_chunks())
+
+
+def test_a_scores_box_says_what_made_it_and_sums_by_segment(shop, box, tmp_path):
+    done, table = score(shop, box, tmp_path / "scores", reasons=0)
+    facts = open_box(tmp_path / "scores", "scores").facts
+    assert facts["as_of"] == done.as_of == AS_OF
+    assert facts["customers"] == table.num_rows
+    assert facts["model"] == {"at": str(box), "facts": {"as_of": AS_OF}}
+    rows = table.to_pandas()
+    assert done.segments["customers"].sum() == len(rows)
+    found = done.segments.set_index("segment")
+    assert found["value_at_risk"].is_monotonic_decreasing
+    expected = rows.groupby("segment")["expected_value"].sum()
+    assert found["expected_value"].to_dict() == pytest.approx(expected.to_dict())
+
+
+def test_a_model_of_another_task_or_other_events_is_refused(shop, box, tmp_path):
+    other = shop.model_copy(update={"task": Task(horizon_days=30)})
+    with pytest.raises(ModelError) as refused:
+        scored(other, tmp_path / "a", as_of=AS_OF, model=str(box))
+    assert "learned with another task (horizon_days differs)" in str(refused.value)
+    silent = shop.model_copy(update={"tables": shop.tables.model_copy(update={"events": None})})
+    with pytest.raises(ModelError, match="the model was learned with other events than the config maps now"):
+        scored(silent, tmp_path / "b", as_of=AS_OF, model=str(box))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_box_is_written_over_or_scored_from_nowhere(shop, box, tmp_path):
+    score(shop, box, tmp_path / "scores", reasons=0)
+    with pytest.raises(ArtifactError, match="exists already"):
+        score(shop, box, tmp_path / "scores")
+    score(shop, box, tmp_path / "scores", reasons=0, force=True)
+    with pytest.raises(ArtifactError, match="there is no model box at"):
+        score(shop, tmp_path / "nowhere", tmp_path / "more")
+
+
+def test_features_have_the_same_types_whoever_is_described(shop, tables):
+    """A column that may be null is float64 even where nobody lacks it, so that a served model knows it."""
+    late, early = (clm.describe(tables, day, shop.task).to_pandas() for day in ("2025-12-31", "2024-02-01"))
+    assert late.dtypes.to_dict() == early.dtypes.to_dict()
+    assert late["days_since_last_event"].dtype == "float64"
+    assert late["orders_ever"].dtype == "int64"
+    shown = clm.describe(tables, AS_OF, shop.task)
+    assert shown.to_polars().shape == shown.to_pandas().shape
+    assert "customers as of 2025-08-01" in shown._repr_html_()
