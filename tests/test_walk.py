@@ -590,8 +590,7 @@ def test_a_ledger_that_cannot_be_written_is_told(shop: Path, scored: Path, tmp_p
     if os.geteuid() == 0 and shutil.which("setpriv") is None:
         pytest.skip("root may write everything, and setpriv is not there to forbid it")
     wrapper = ("setpriv", "--bounding-set=-dac_override") if os.geteuid() == 0 else ()
-    shutil.copy(shop / "ledger.db", tmp_path / "ledger.db")
-    (tmp_path / "ledger.db").chmod(0o400)
+    (tmp_path / "ledger.db").touch(mode=0o400)
     path = config_of(shop, tmp_path)
     before = everything(tmp_path)
     asked = ("export", path, "--scores", scored, "--campaign", "winter", "--out", tmp_path / "list")

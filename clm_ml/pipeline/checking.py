@@ -12,7 +12,7 @@ import pandas as pd
 
 from clm_ml.artifacts import whole_file
 from clm_ml.config import COLUMNS, Config
-from clm_ml.errors import ArtifactError, UsageError
+from clm_ml.errors import ArtifactError, DataError, UsageError
 from clm_ml.features import against_habit, build_features, fit_rhythm
 from clm_ml.lifecycle import lapse_sensitivity, later_orders, long_gap
 from clm_ml.pipeline.progress import Progress, silent
@@ -111,7 +111,10 @@ def _keep_rejected(tables: Tables, folder: Path, force: bool) -> tuple[Path, ...
     for name, rejected in tables.quarantined.items():
         path = folder / f"{name}.parquet"
         with whole_file(path, force=force) as hidden:
-            tables.engine.write_parquet(rejected, hidden, "reason")
+            try:
+                tables.engine.write_parquet(rejected, hidden, "reason")
+            except DataError as error:  # the rows were read before; what fails now is the writing
+                raise ArtifactError(f"{path} cannot be written; is there room left on the disk?") from error
             hidden.chmod(0o600)
         files.append(path)
     return tuple(files)
