@@ -121,20 +121,30 @@ class Ledger:
 
 
 @contextmanager
-def open_ledger(path: Path) -> Iterator[Ledger]:
-    """Open the ledger, made at its first use; only its owner may read it.
+def open_ledger(path: Path, *, only_look: bool = False) -> Iterator[Ledger]:
+    """Open the ledger; it is made at its first use, and only its owner may read it.
+
+    Args:
+        path: its file.
+        only_look: whether nothing will be recorded: a ledger that is not there is then taken as empty, not made.
 
     Raises:
         CampaignError: if it cannot be opened, or is no ledger.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        with closing(sqlite3.connect(path, timeout=_WAIT_SECONDS)) as connection:
+        with closing(sqlite3.connect(_place(path, only_look), timeout=_WAIT_SECONDS)) as connection:
             connection.execute(_SCHEMA)
             yield Ledger(connection)
     except (OSError, sqlite3.Error) as error:
         raise CampaignError(f"the ledger {path} cannot be used ({error}); nothing was assigned.") from None
+
+
+def _place(path: Path, only_look: bool) -> str:
+    if only_look and not path.exists():
+        return ":memory:"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    return str(path)
 
 
 def refuse_bad_name(campaign: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,7 @@ def check(config: Config, quarantine: Path | None = None, force: bool = False, p
         customers=customers,
         missing={name: _WITHOUT[name] for name in COLUMNS if name not in tables.counts},
         lapse=lapse,
-        horizon_days=sensible_horizon(gap, span),
+        horizon_days=sensible_horizon(config.task.horizon_days if isnan(gap) else gap, span),
         long_gap_days=gap,
         quarantine=files,
         warnings=tables.warnings,

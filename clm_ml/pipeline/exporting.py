@@ -16,9 +16,9 @@ from clm_ml.artifacts import Box, new_box, open_box, refuse_existing
 from clm_ml.campaign import CONTACT, HOLDOUT, Ledger, assign_arms, open_ledger, refuse_bad_name
 from clm_ml.config import Config
 from clm_ml.destinations import DESTINATIONS, write_csv, write_destination
-from clm_ml.errors import ConfigError, UsageError, did_you_mean
+from clm_ml.errors import ConfigError, ModelError, UsageError, did_you_mean
 from clm_ml.features import build_features
-from clm_ml.model import REASONS, load_model
+from clm_ml.model import BOX_KIND, REASONS, Model, load_model
 from clm_ml.pipeline.progress import Progress, silent
 from clm_ml.pipeline.scoring import SCORES, find_model
 from clm_ml.ranking import Ranked, rank_customers
@@ -76,7 +76,7 @@ def rank(scores: pd.DataFrame, tables: Tables, config: Config, campaign: str) ->
         CampaignError: if nobody is left to contact.
     """
     refuse_bad_name(campaign)
-    with open_ledger(config.path(config.list.ledger)) as ledger:
+    with open_ledger(config.path(config.list.ledger), only_look=True) as ledger:
         ranked, warnings = _ranked(scores, tables, config, campaign, ledger)
         arms = _arms(ranked, config, campaign, ledger.arms(campaign))
     return _listed(ranked, arms, campaign, warnings)
@@ -170,7 +170,7 @@ def _with_reasons(ranked: Ranked, box: Box, tables: Tables, config: Config) -> R
     without = customers["reason_1"].isna()
     if not without.any():
         return ranked
-    model = load_model(find_model(config, box.facts["model"]["at"]))
+    model = _same_model(box, config)
     ids = pd.DataFrame({"customer_id": customers.loc[without, "customer_id"]})
     wanted = tables.engine.keep(tables.engine.given(ids))
     snapshot = take_snapshot(prepare(tables), parse_day(box.facts["as_of"]), wanted)
@@ -179,6 +179,17 @@ def _with_reasons(ranked: Ranked, box: Box, tables: Tables, config: Config) -> R
     filled = customers.set_index("customer_id")
     filled.loc[told.index, list(REASONS)] = told
     return Ranked(filled.reset_index(), ranked.dropped)
+
+
+def _same_model(box: Box, config: Config) -> Model:
+    """Find the model that made the scores; another one's reasons would explain other probabilities."""
+    place = find_model(config, box.facts["model"]["at"])
+    if dict(open_box(place, BOX_KIND).facts) != box.facts["model"]["facts"]:
+        raise ModelError(
+            f"the scores lack reasons for some listed customers, and {box.facts['model']['at']} is not the model that "
+            "made them any more; score again, or with --reasons all."
+        )
+    return load_model(place)
 
 
 def _arms(ranked: Ranked, config: Config, campaign: str, known: Mapping[str, str]) -> dict[str, str]:

@@ -137,7 +137,10 @@ def score(
         "as_of": described.as_of,
         "customers": sum(len(batch) for batch in batches),
         "data": tables.facts(),
-        "model": {"at": place, "facts": dict(open_box(box, BOX_KIND).facts)},
+        "model": {
+            "at": place if place.startswith("models:/") else str(box.resolve()),
+            "facts": dict(open_box(box, BOX_KIND).facts),
+        },
     }
     with new_box(out, "scores", facts, force=force, private=True) as hidden:
         _write(hidden / SCORES, _with_reasons(batches, learned, described, chosen, progress))
