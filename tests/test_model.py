@@ -306,7 +306,7 @@ def test_a_tiny_shop_falls_back_to_the_rate_that_was_seen():
 
 
 def test_visitors_who_all_look_alike_get_their_rate():
-    orders = drawn_orders(200, 40, 0.08)
+    orders = drawn_orders(200, 40, 0.03)
     people = pd.DataFrame({"customer_id": [f"c{i:04}" for i in range(300)], "created_at": pd.Timestamp("2020-01-01")})
     tables, config = small(orders, people)
     model = clm.train(tables, config)
