@@ -2,20 +2,23 @@
 
 A box is filled in a hidden folder beside its place and renamed when it is complete, so that nothing half-written
 ever stands under its final name. Whoever fills a box holds a lock on the hidden folder; the next run removes hidden
-folders that nobody holds, and leaves alone those of runs that are still going on.
+folders that nobody holds, and leaves alone those of runs that are still going on. Folders are made, renamed and
+removed one run at a time, under a lock on the folder around them.
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
 import math
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +29,8 @@ __all__ = ["Box", "json_text", "new_box", "open_box", "refuse_existing", "whole_
 
 MANIFEST = "manifest.json"
 FORMAT = 1
-_LOCK = ".lock"
+_SHAPE = {"format": int, "kind": str, "facts": dict, "files": dict}
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @dataclass(frozen=True)
@@ -65,15 +69,21 @@ def _without_nan(content: Any) -> Any:
 
 
 def refuse_existing(folder: Path, force: bool) -> None:
-    """Refuse a place that is taken: before the work, not after it.
+    """Refuse a place that is taken or lies in no folder: before the work, not after it.
 
     Raises:
-        ArtifactError: if there is something, and it is not to be replaced.
+        ArtifactError: if there is something, and it is not to be replaced; or a file is where a folder must be.
     """
-    if folder.exists() and not force:
-        raise ArtifactError(f"{folder} exists already; choose another place, or replace it with --force.")
-    if folder.exists() and not (folder / MANIFEST).is_file():
-        raise ArtifactError(f"{folder} is no box of clm-ml, so --force does not replace it; choose another place.")
+    with _sentences(folder):
+        above = next(parent for parent in folder.absolute().parents if parent.exists())
+        if not above.is_dir():
+            raise ArtifactError(f"{folder} cannot be written: {above} is a file, not a folder.")
+        if not os.path.lexists(folder):
+            return
+        if not force:
+            raise ArtifactError(f"{folder} exists already; choose another place, or replace it with --force.")
+        if folder.is_symlink() or not {"format", "kind", "files"} <= set(_manifest(folder)):
+            raise ArtifactError(f"{folder} is no box of clm-ml, so --force does not replace it; choose another place.")
 
 
 @contextmanager
@@ -92,24 +102,14 @@ def new_box(
     Raises:
         ArtifactError: if the place is taken, or the files cannot be written.
     """
-    refuse_existing(folder, force)
-    with _sentences(folder):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        _tidy(folder)
-        hidden = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".partial", dir=folder.parent))
-    lock = os.open(hidden / _LOCK, os.O_CREAT | os.O_RDWR, 0o600)
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    try:
+    with _hidden_beside(folder) as hidden:
+        refuse_existing(folder, force)
         yield hidden
         with _sentences(folder):
             _seal(hidden, kind, facts, private)
-            refuse_existing(folder, force)
-            _put_in_place(hidden, folder)
-    except OSError as error:
-        raise ArtifactError(f"{folder} cannot be written: {error.strerror or type(error).__name__}.") from error
-    finally:
-        os.close(lock)
-        shutil.rmtree(hidden, ignore_errors=True)
+            with _alone_in(folder.parent):
+                refuse_existing(folder, force)
+                _put_in_place(hidden, folder)
 
 
 def open_box(folder: Path, kind: str) -> Box:
@@ -118,21 +118,20 @@ def open_box(folder: Path, kind: str) -> Box:
     Raises:
         ArtifactError: if it is missing, of another kind, of a newer format, or was altered.
     """
-    if not (folder / MANIFEST).is_file():
-        raise ArtifactError(f"there is no {kind} box at {folder}: a box is a folder with {MANIFEST}.")
-    try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        found, version, files, facts = (manifest[key] for key in ("kind", "format", "files", "facts"))
-    except (ValueError, KeyError, TypeError, OSError):
-        raise ArtifactError(f"{folder / MANIFEST} is damaged: it is not the manifest of a box.") from None
-    if version > FORMAT:
-        raise ArtifactError(
-            f"{folder} was written by a newer clm-ml (format {version}); this one reads up to {FORMAT}."
-        )
-    if found != kind:
-        raise ArtifactError(f"{folder} holds {found}, where {kind} is needed.")
-    _refuse_altered(folder, files)
-    return Box(folder, kind, facts)
+    with _sentences(folder, "read"):
+        if not (folder / MANIFEST).is_file():
+            raise ArtifactError(f"there is no {kind} box at {folder}: a box is a folder with {MANIFEST}.")
+        manifest = _manifest(folder)
+        version = manifest.get("format")
+        if isinstance(version, int) and version > FORMAT:
+            newer = f"was written by a newer clm-ml (format {version}); this one reads up to {FORMAT}"
+            raise ArtifactError(f"{folder} {newer}: bring clm-ml up to date.")
+        if not all(isinstance(manifest.get(key), shape) for key, shape in _SHAPE.items()):
+            raise ArtifactError(f"{folder / MANIFEST} is damaged: it is not the manifest of a box.")
+        if manifest["kind"] != kind:
+            raise ArtifactError(f"{folder} holds {manifest['kind']}, where {kind} is needed.")
+        _refuse_altered(folder, manifest["files"])
+    return Box(folder, kind, manifest["facts"])
 
 
 @contextmanager
@@ -142,45 +141,58 @@ def whole_file(path: Path, *, force: bool = False) -> Iterator[Path]:
     Raises:
         ArtifactError: if the file exists and is not to be replaced, or cannot be written.
     """
-    if path.exists() and not force:
-        raise ArtifactError(f"{path} exists already; choose another name, or replace it with --force.")
-    hidden = path.parent / f".{path.name}.{os.getpid()}.partial"
+    with _sentences(path):
+        if path.exists() and not force:
+            raise ArtifactError(f"{path} exists already; choose another name, or replace it with --force.")
+    with _hidden_beside(path) as hidden:
+        yield hidden / path.name
+        with _sentences(path):
+            _sync(hidden / path.name)
+            (hidden / path.name).replace(path)
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    """Read a folder's manifest; nothing if it has none that can be read as one."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield hidden
-        hidden.replace(path)
-    except OSError as error:
-        raise ArtifactError(f"{path} cannot be written: {error.strerror or type(error).__name__}.") from error
-    finally:
-        hidden.unlink(missing_ok=True)
+        manifest = json.loads((folder / MANIFEST).read_bytes())
+    except (FileNotFoundError, NotADirectoryError, ValueError, RecursionError):
+        return {}
+    return manifest if isinstance(manifest, dict) else {}
 
 
-def _refuse_altered(folder: Path, files: Mapping[str, str]) -> None:
-    present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} - {MANIFEST}
-    for name in sorted(set(files) - present):
+def _refuse_altered(folder: Path, files: Mapping[str, Any]) -> None:
+    present = _files(folder)
+    for name in sorted(set(files) - set(present)):
         raise ArtifactError(f"{folder} was altered: {name} is missing.")
-    for name in sorted(present - set(files)):
+    for name in sorted(set(present) - set(files)):
         raise ArtifactError(f"{folder} was altered: {name} was not there when it was written.")
-    for name, digest in sorted(files.items()):
-        if _digest(folder / name) != digest:
+    for name, path in present.items():
+        if _digest(path) != files[name]:
             raise ArtifactError(f"{folder} was altered: {name} is not what it was when it was written.")
 
 
+def _files(folder: Path) -> dict[str, Path]:
+    """Find the files of a box by name, all but its manifest; a link would lead out of it."""
+    found = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*"))}
+    for name, path in found.items():
+        if path.is_symlink():
+            raise ArtifactError(f"{folder} holds a link, {name}; a box holds files only.")
+    return {name: path for name, path in found.items() if not path.is_dir() and name != MANIFEST}
+
+
 def _seal(hidden: Path, kind: str, facts: dict[str, Any], private: bool) -> None:
-    paths = sorted(path for path in hidden.rglob("*") if path.is_file() and path.name != _LOCK)
-    files = {path.relative_to(hidden).as_posix(): _digest(path) for path in paths}
+    files = _files(hidden)
+    digests = {name: _digest(path) for name, path in files.items()}
     manifest = hidden / MANIFEST
-    manifest.write_text(json_text({"format": FORMAT, "kind": kind, "facts": facts, "files": files}), encoding="utf-8")
+    manifest.write_text(json_text({"format": FORMAT, "kind": kind, "facts": facts, "files": digests}), encoding="utf-8")
     hidden.chmod(0o700 if private else 0o755)
-    for path in [*paths, manifest]:
+    for path in [*files.values(), manifest]:
         path.chmod(0o600 if private else 0o644)
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
+        _sync(path)
 
 
 def _put_in_place(hidden: Path, folder: Path) -> None:
-    """Rename the hidden folder; one that it replaces steps aside first, and comes back if the rename fails."""
-    (hidden / _LOCK).unlink()
+    """Rename the hidden folder; a box that it replaces steps aside first, and comes back if the rename fails."""
     aside = hidden.with_suffix(".replaced")
     if folder.exists():
         folder.rename(aside)
@@ -190,34 +202,70 @@ def _put_in_place(hidden: Path, folder: Path) -> None:
         if aside.exists():
             aside.rename(folder)
         raise
-    shutil.rmtree(aside, ignore_errors=True)
+    if aside.exists():
+        aside.rename(hidden)  # to be removed as such: what is called replaced is whole
 
 
-def _tidy(folder: Path) -> None:
-    """Remove what killed runs left beside a box, and bring back a box that one had just set aside."""
-    for aside in sorted(folder.parent.glob(f".{folder.name}.*.replaced")):
-        if folder.exists():
-            shutil.rmtree(aside, ignore_errors=True)
-        elif not list(folder.parent.glob(f".{folder.name}.*.partial")):
-            aside.rename(folder)
-    for hidden in folder.parent.glob(f".{folder.name}.*.partial"):
-        if _is_abandoned(hidden):
-            shutil.rmtree(hidden, ignore_errors=True)
+@contextmanager
+def _hidden_beside(place: Path) -> Iterator[Path]:
+    """Make a hidden folder beside a place, and hold it while the block runs; nothing is left of it."""
+    with _sentences(place):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with _alone_in(place.parent):
+            _tidy(place)
+            hidden = Path(tempfile.mkdtemp(prefix=f".{place.name}.", suffix=".partial", dir=place.parent))
+            held = os.open(hidden, os.O_RDONLY)
+            _lock(held, fcntl.LOCK_EX)
+    try:
+        with _sentences(place, hidden=hidden):
+            yield hidden
+    finally:
+        shutil.rmtree(hidden, ignore_errors=True)
+        os.close(held)
+
+
+def _tidy(place: Path) -> None:
+    """Remove what killed runs left beside a place, and bring back a box that one had set aside to replace it."""
+    ours = re.compile(rf"\.{re.escape(place.name)}\.[a-z0-9_]{{8}}\.(partial|replaced)")
+    for left in sorted(path for path in place.parent.iterdir() if ours.fullmatch(path.name)):
+        if left.suffix == ".replaced" and not place.exists():
+            left.rename(place)
+        elif _is_abandoned(left):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _is_abandoned(hidden: Path) -> bool:
     try:
-        lock = os.open(hidden / _LOCK, os.O_RDWR)
-    except OSError:
+        held = os.open(hidden, os.O_RDONLY)
+    except FileNotFoundError:  # its run has just ended
         return False
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    else:
-        return True
+        return _lock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     finally:
-        os.close(lock)
+        os.close(held)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        _lock(held, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(held)
+
+
+def _lock(held: int, how: int) -> bool:
+    """Lock a folder until it is closed; False if another run has it, or the file system keeps no locks."""
+    with suppress(OSError):
+        fcntl.flock(held, how)
+        return True
+    return False
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def _digest(path: Path) -> str:
@@ -226,8 +274,12 @@ def _digest(path: Path) -> str:
 
 
 @contextmanager
-def _sentences(folder: Path) -> Iterator[None]:
+def _sentences(place: Path, doing: str = "written", hidden: Path | None = None) -> Iterator[None]:
+    """Tell what the file system refused in a sentence; with a hidden folder, only what concerns it or a full disk."""
     try:
         yield
     except OSError as error:
-        raise ArtifactError(f"{folder} cannot be written: {error.strerror or type(error).__name__}.") from None
+        if hidden is None or error.errno in _FULL or str(hidden) in f"{error.filename} {error.filename2}":
+            reason = error.strerror or type(error).__name__
+            raise ArtifactError(f"{place} cannot be {doing}: {reason}.") from error
+        raise
