@@ -8,7 +8,7 @@ cannot see the future, because the future is not in it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import narwhals as nw
@@ -26,20 +26,21 @@ Frame = nw.LazyFrame[Any]
 class Prepared:
     """The tables folded into days, kept in the engine.
 
-    `order_days` has one row per customer and day with an order or a return; `event_days` one per customer and
-    day with an event. Where rows can arrive late (`loaded_at` is mapped), `order_days` still has one row per
-    order and day known, because which order came first depends on what had arrived.
+    `order_days` has one row per customer and day with an order or a return, `event_days` one per customer and
+    day with an event, `customers` one per person of the customer table. Where rows can arrive late (`loaded_at`
+    is mapped) days have to be folded again at each as_of, because which line of an order came first depends on
+    what had arrived: from `order_parts`, one row per customer, day, day known and order.
     """
 
     tables: Tables
     order_days: Frame = field(repr=False)
+    order_parts: Frame | None = field(repr=False)
     event_days: Frame | None = field(repr=False)
     customers: Frame | None = field(repr=False)
 
-    @property
-    def late(self) -> bool:
-        """Whether rows can arrive after their day."""
-        return self.tables.has_loaded_at
+    def customer_ids(self) -> Frame:
+        """List everyone there will ever be, one row each."""
+        return _ids(self.order_days, self.event_days, self.customers)
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,9 @@ class Snapshot:
     """Rows known before `as_of`, and nothing else.
 
     `order_days`: customer_id, day, orders, gap_days (since the previous order day; null on the first and on
-    days with returns only), gross_minor, returned_minor, returns. `event_days`: customer_id, day, events and
-    one count per meaning. `customers`: customer_id, created_day, has_email.
+    days without an order), gross_minor, returned_minor, returns (lines). `event_days`: customer_id, day, events
+    and one count per meaning. `customers`: customer_id, created_day, has_email; those whose day of creation
+    nobody tells are among them, but only an order or an event makes them known.
     """
 
     as_of: int
@@ -58,9 +60,9 @@ class Snapshot:
     meanings: tuple[str, ...] = ()
 
     def customer_ids(self) -> Frame:
-        """List everyone known, one row each: by an order, an event, or having been created as a customer."""
-        frames = [frame for frame in (self.order_days, self.event_days, self.customers) if frame is not None]
-        return nw.concat([frame.select("customer_id") for frame in frames]).unique("customer_id")
+        """List everyone known, one row each: by an order, a return, an event, or having been created."""
+        created = None if self.customers is None else self.customers.filter(~nw.col("created_day").is_null())
+        return _ids(self.order_days, self.event_days, created)
 
 
 def prepare(tables: Tables) -> Prepared:
@@ -68,16 +70,15 @@ def prepare(tables: Tables) -> Prepared:
 
     Each meaning an event type can have becomes a count of its own.
     """
-    keep = tables.engine.keep
-    parts = _order_parts(tables.orders, tables.has_loaded_at)
-    order_days = keep(parts) if tables.has_loaded_at else keep(_daily(keep(parts)), "customer_id", "day")
+    keep, late = tables.engine.keep, tables.has_loaded_at
+    parts = keep(_order_parts(tables.orders, late))
+    events, people = tables.events, tables.customers
     return Prepared(
         tables=tables,
-        order_days=order_days,
-        event_days=None
-        if tables.events is None
-        else keep(_event_days(tables.events, tables.meanings, tables.has_loaded_at), "customer_id", "day"),
-        customers=None if tables.customers is None else _people(tables.customers),
+        order_days=keep(_daily(parts), "customer_id", "day"),
+        order_parts=parts if late else None,
+        event_days=None if events is None else keep(_event_days(events, tables.meanings, late), "customer_id", "day"),
+        customers=None if people is None else keep(_people(people), "customer_id"),
     )
 
 
@@ -90,37 +91,54 @@ def take_snapshot(prepared: Prepared, as_of: int, customers: Frame | None = None
         customers: if given, only these (a frame with `customer_id`), as when learning from a sample.
 
     Raises:
-        TimelineError: if the tables are not complete until `as_of`.
+        TimelineError: if the tables are not complete until `as_of`, or no order lies before it.
     """
-    if as_of > prepared.tables.complete_until:
-        until = date_of(prepared.tables.complete_until)
-        raise TimelineError(
-            f"as_of {date_of(as_of)} is too late: data are complete until {until}. "
-            f"Use {until} or earlier, or bring the tables up to date."
-        )
-    if as_of <= prepared.tables.first_day:
-        first = date_of(prepared.tables.first_day)
-        raise TimelineError(f"as_of {date_of(as_of)} is too early: the first order is of {first}. Use a later day.")
-    known = [_known(frame, as_of, customers) for frame in (prepared.order_days, prepared.event_days)]
-    order_days, event_days = known
-    assert order_days is not None
-    people = None if prepared.customers is None else _known(prepared.customers, as_of, customers)
-    if prepared.late:
-        order_days = _daily(order_days)
-    return Snapshot(as_of, order_days, event_days, people, tuple(prepared.tables.meanings))
+    _refuse_unknowable(as_of, prepared.tables)
+    prepared = prepared if customers is None else _only(prepared, customers)
+    event_days, people = prepared.event_days, prepared.customers
+    created = nw.col("created_day")
+    return Snapshot(
+        as_of=as_of,
+        order_days=days_known_by(prepared, as_of),
+        event_days=None if event_days is None else event_days.filter(_known(as_of)),
+        customers=None if people is None else people.filter(created.is_null() | (created < as_of)),
+        meanings=tuple(prepared.tables.meanings),
+    )
 
 
 def days_known_by(prepared: Prepared, day: int) -> Frame:
     """Give the order days made of rows that had arrived before `day`: the outcomes one could know then."""
-    known = prepared.order_days.filter(nw.col("known_day") < day)
-    return _daily(known) if prepared.late else known
+    if prepared.order_parts is not None:
+        return _daily(prepared.order_parts.filter(_known(day)))
+    return prepared.order_days.filter(_known(day))
 
 
-def _known(frame: Frame | None, as_of: int, customers: Frame | None) -> Frame | None:
-    if frame is None:
-        return None
-    known = frame.filter(nw.col("known_day") < as_of)
-    return known if customers is None else known.join(customers.select("customer_id"), on="customer_id", how="semi")
+def _refuse_unknowable(as_of: int, tables: Tables) -> None:
+    if as_of > tables.complete_until:
+        until = date_of(tables.complete_until)
+        raise TimelineError(
+            f"as_of {date_of(as_of)} is too late: data are complete until {until}. "
+            f"Use {until} or earlier, or bring the tables up to date."
+        )
+    if as_of <= tables.first_day:
+        first = date_of(tables.first_day)
+        raise TimelineError(f"as_of {date_of(as_of)} is too early: the first order is of {first}. Use a later day.")
+
+
+def _only(prepared: Prepared, customers: Frame) -> Prepared:
+    def theirs(frame: Any) -> Any:
+        return None if frame is None else frame.join(customers.select("customer_id"), on="customer_id", how="semi")
+
+    names = ("order_days", "order_parts", "event_days", "customers")
+    return replace(prepared, **{name: theirs(getattr(prepared, name)) for name in names})
+
+
+def _known(by: int) -> nw.Expr:
+    return nw.col("known_day") < by
+
+
+def _ids(*frames: Frame | None) -> Frame:
+    return nw.concat([frame.select("customer_id") for frame in frames if frame is not None]).unique("customer_id")
 
 
 def _order_parts(lines: Frame, late: bool) -> Frame:
@@ -147,22 +165,30 @@ def _order_parts(lines: Frame, late: bool) -> Frame:
 
 
 def _daily(parts: Frame) -> Frame:
-    """Fold the parts of orders into days: an order counts on the day of its first line."""
-    columns = parts.collect_schema().names()
-    sold = parts.filter(nw.col("sale_lines") > 0)
-    if "order_id" in columns:
-        firsts = sold.group_by("customer_id", "order_id").agg(nw.col("day").min())
-        per_day = firsts.group_by("customer_id", "day").agg(nw.len().cast(nw.Int64).alias("orders"))
-    else:
-        per_day = sold.group_by("customer_id", "day").agg(nw.col("sale_lines").sum().cast(nw.Int64).alias("orders"))
-    sums = parts.group_by("customer_id", "day").agg(
+    """Fold the parts of orders into days: an order counts on the day of its first line.
+
+    A line without an order_id is an order by itself.
+    """
+    key, named = ["customer_id", "day"], "order_id" in parts.collect_schema().names()
+    alone = nw.when(nw.col("order_id").is_null()).then(nw.col("sale_lines")).otherwise(nw.lit(0))
+    days = parts.group_by(key).agg(
+        (alone if named else nw.col("sale_lines")).sum().cast(nw.Int64).alias("orders"),
         nw.col("gross_minor").sum().cast(nw.Int64),
         nw.col("returned_minor").sum().cast(nw.Int64),
         (nw.col("lines").sum() - nw.col("sale_lines").sum()).cast(nw.Int64).alias("returns"),
         nw.col("known_day").max(),
     )
-    days = sums.join(per_day, on=["customer_id", "day"], how="left").with_columns(nw.col("orders").fill_null(0))
-    return _with_gaps(days)
+    if named:
+        begun = nw.col("orders_begun").fill_null(0)
+        days = days.join(_orders_begun(parts), on=key, how="left").with_columns(orders=nw.col("orders") + begun)
+    return _with_gaps(days.drop("orders_begun", strict=False))
+
+
+def _orders_begun(parts: Frame) -> Frame:
+    """Count the orders whose first line is of each day."""
+    sold = parts.filter(nw.col("sale_lines") > 0, ~nw.col("order_id").is_null())
+    firsts = sold.group_by("customer_id", "order_id").agg(nw.col("day").min())
+    return firsts.group_by("customer_id", "day").agg(nw.len().cast(nw.Int64).alias("orders_begun"))
 
 
 def _with_gaps(days: Frame) -> Frame:
@@ -188,10 +214,8 @@ def _event_days(events: Frame, meanings: Mapping[str, tuple[str, ...]], late: bo
 
 
 def _people(customers: Frame) -> Frame:
-    """Keep those whose day of creation is told: of the others nobody knows when they came to be."""
+    """Tell when each person came to be, null where nobody knows, and whether there is an e-mail address."""
     columns = customers.collect_schema().names()
+    created = nw.col("created_day") if "created_day" in columns else nw.lit(None)
     has_email = ~nw.col("email").is_null() if "email" in columns else nw.lit(False)
-    if "created_day" not in columns:
-        never = nw.lit(None, dtype=nw.Int32)
-        return customers.select("customer_id", created_day=never, known_day=never, has_email=has_email)
-    return customers.select("customer_id", "created_day", known_day=nw.col("created_day"), has_email=has_email)
+    return customers.select("customer_id", created_day=created.cast(nw.Int32), has_email=has_email)
