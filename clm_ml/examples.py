@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from math import ceil
 
 import narwhals as nw
 import numpy as np
@@ -44,27 +44,39 @@ class Examples:
 def training_as_ofs(config: Config, first_day: int, as_of: int) -> tuple[int, ...]:
     """Choose the days to learn from when it is `as_of`: those of the config, or every closed one, a step apart.
 
+    The first window must close before the last opens, so that what was learned can be judged on what it did not
+    see. Automatic steps become a multiple of `step_days` where `most_as_ofs` of them would not reach so far.
+
     Raises:
-        TimelineError: if a label window asked for is not closed by `as_of`, or the log is too short to learn on
-            one as_of and be judged on a later one whose label window the first did not see.
+        TimelineError: if a label window asked for is not closed by `as_of`, or all windows overlap.
     """
-    task, train = config.task, config.train
-    if train.as_ofs == "auto":
-        earliest = first_day + train.at_least_history_days
-        chosen = as_ofs_before(as_of - task.horizon_days, earliest, train.step_days, train.most_as_ofs)
-    else:
-        chosen = tuple(sorted(day_of(day) for day in train.as_ofs))
-        for day in chosen:
-            refuse_open(label_window(day, task.horizon_days), as_of)
-    if not chosen or chosen[0] + task.horizon_days > chosen[-1]:
-        needed = train.at_least_history_days + 2 * task.horizon_days + train.step_days
+    horizon = config.task.horizon_days
+    if config.train.as_ofs == "auto":
+        return _automatic(config, first_day, as_of)
+    chosen = tuple(sorted({day_of(day) for day in config.train.as_ofs}))
+    for day in chosen:
+        refuse_open(label_window(day, horizon), as_of)
+    if not chosen or chosen[0] + horizon > chosen[-1]:
         raise TimelineError(
-            f"as_of {date_of(as_of)} is too early to learn: the orders begin on {date_of(first_day)}, and it takes "
-            f"{needed} days ({train.at_least_history_days} of history, two horizons of {task.horizon_days}, a step of "
-            f"{train.step_days}) to learn from one label window and be judged on another. "
-            f"Use {date_of(first_day + needed)} or later, or a shorter horizon."
+            f"train.as_ofs must span a horizon of {horizon} days, so that the last can judge what the first taught; "
+            f"found {', '.join(str(date_of(day)) for day in chosen) or 'none'}. Add an earlier day, or use auto."
         )
     return chosen
+
+
+def _automatic(config: Config, first_day: int, as_of: int) -> tuple[int, ...]:
+    train, horizon = config.train, config.task.horizon_days
+    step = train.step_days * ceil(horizon / (train.step_days * (train.most_as_ofs - 1)))
+    between = step * ceil(horizon / step)
+    first_useful = first_day + train.at_least_history_days + between + horizon
+    if as_of < first_useful:
+        raise TimelineError(
+            f"as_of {date_of(as_of)} is too early to learn: the orders begin on {date_of(first_day)}, and it takes "
+            f"{first_useful - first_day} days ({train.at_least_history_days} of history, {between} to learn from one "
+            f"label window and {horizon} to be judged on another). "
+            f"Use {date_of(first_useful)} or later, or a shorter horizon."
+        )
+    return as_ofs_before(as_of - horizon, first_day + train.at_least_history_days, step, train.most_as_ofs)
 
 
 def collect_examples(
@@ -80,20 +92,24 @@ def collect_examples(
         prepared: the days.
         config: for the task and `train.max_examples`; above it, a sample of customers is taken that depends on
             nothing but their ids.
-        as_ofs: days whose label windows are closed by `known_by`.
+        as_ofs: days whose label windows are closed by `known_by`, and by what the tables hold.
         known_by: nothing that arrived from this day on is used, not for labels either.
         tick: called after each as_of, with its date.
+
+    Raises:
+        TimelineError: if a label window is not closed.
     """
+    known_by = min(known_by, prepared.tables.complete_until)
     share = min(1.0, config.train.max_examples / max(1, _people(prepared) * len(as_ofs)))
-    sample = None if share == 1.0 else _sample(prepared, share)
-    days = days_known_by(prepared, known_by)
+    engine, days = prepared.tables.engine, days_known_by(prepared, known_by)
+    sample = None if share == 1.0 else engine.sample(prepared.customer_ids(), "customer_id", share)
     frames = []
     for as_of in sorted(as_ofs):
         window = label_window(as_of, config.task.horizon_days)
         refuse_open(window, known_by)
         features = build_features(take_snapshot(prepared, as_of, sample), config.task)
         labelled = features.join(outcomes(days, window), on="customer_id", how="left")
-        frames.append(prepared.tables.engine.collect(labelled, "customer_id").to_pandas())
+        frames.append(engine.collect(labelled, "customer_id").to_pandas())
         tick(date_of(as_of).isoformat())
     frame = pd.concat(frames, ignore_index=True)
     frame = frame.assign(ordered=frame["ordered"].fillna(0).astype(np.int8), spent=frame["spent"].fillna(0.0))
@@ -101,10 +117,4 @@ def collect_examples(
 
 
 def _people(prepared: Prepared) -> int:
-    count = prepared.order_days.select(nw.col("customer_id").n_unique()).collect(backend="pyarrow")
-    return int(count.item())
-
-
-def _sample(prepared: Prepared, share: float) -> nw.LazyFrame[Any]:
-    ids = [f.select("customer_id") for f in (prepared.order_days, prepared.event_days) if f is not None]
-    return prepared.tables.engine.sample(nw.concat(ids).unique("customer_id"), "customer_id", share)
+    return int(prepared.customer_ids().select(nw.len()).collect(backend="pyarrow").item())

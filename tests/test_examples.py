@@ -48,9 +48,9 @@ def test_automatic_as_ofs_are_closed_and_a_step_apart():
 
 def test_a_day_too_early_to_learn_names_the_first_that_will_do():
     config = config_with(30, at_least_history_days=20, step_days=10)
-    with pytest.raises(TimelineError, match=r"too early to learn.*Use 2024-03-31 or later") as caught:
+    with pytest.raises(TimelineError, match=r"too early to learn.*Use 2024-03-21 or later") as caught:
         training_as_ofs(config, parse_day("2024-01-01"), parse_day("2024-03-01"))
-    training_as_ofs(config, parse_day("2024-01-01"), parse_day("2024-03-31"))
+    training_as_ofs(config, parse_day("2024-01-01"), parse_day("2024-03-21"))
     assert caught.value.exit_code == 13
 
 
