@@ -143,8 +143,7 @@ def find_segments(features: pd.DataFrame, cuts: CutPoints, lapse: Lapse) -> pd.D
     segment = np.asarray(SEGMENTS, dtype=object)[codes]
     placed = pd.DataFrame({"segment": segment, "phase": [PHASES[name] for name in segment]}, index=features.index)
     for name, score in scores.items():
-        placed[name] = pd.array(np.where(orders > 0, score + 1, 0), dtype="Int8")
-        placed.loc[orders == 0, name] = pd.NA
+        placed[name] = pd.Series(pd.array(score + 1, dtype="Int8"), index=features.index).where(orders > 0)
     return placed
 
 

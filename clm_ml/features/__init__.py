@@ -20,9 +20,9 @@ __all__ = ["Feature", "Rhythm", "against_habit", "build_features", "catalogue", 
 def build_features(snapshot: Snapshot, task: Task) -> nw.LazyFrame[Any]:
     """Describe everyone known at the snapshot's as_of.
 
-    Grain: one row per customer_id, unordered. Counts are 0 and days_since_* null where there is nothing.
-    Columns are the catalogue's, but for those against the customer's habit, which need a fitted `Rhythm`;
-    and `has_email`, `days_since_created` from the customer table.
+    Grain: one row per customer_id, unordered. Counts and amounts are 0 where there is nothing; days, means, gaps
+    and shares of nothing are null. Columns are the catalogue's, but for those against the customer's habit, which
+    need a fitted `Rhythm` (see `against_habit`); and `as_of` and `has_email`, which segments ask of visitors.
     """
     orders, events, ratios = _families(snapshot.as_of, task, snapshot.meanings, snapshot.event_days is not None)
     frame = snapshot.customer_ids().join(aggregate(snapshot.order_days, orders), on="customer_id", how="left")
@@ -30,13 +30,15 @@ def build_features(snapshot: Snapshot, task: Task) -> nw.LazyFrame[Any]:
         frame = frame.join(aggregate(snapshot.event_days, events), on="customer_id", how="left")
     filled = [nw.col(f.name).fill_null(f.absent) for f in (*orders, *events) if f.absent is not None]
     frame = _with_person(frame.with_columns(*filled), snapshot)
-    for family in ratios:
-        frame = frame.with_columns(*(feature.value.cast(nw.Float64).alias(feature.name) for feature in family))
+    frame = frame.with_columns(*(feature.value.cast(nw.Float64).alias(feature.name) for feature in ratios))
     return frame.with_columns(as_of=nw.lit(snapshot.as_of, dtype=nw.Int32))
 
 
 def against_habit(features: Any, rhythm: Rhythm, lapse: Lapse) -> Any:
-    """Add what holds a customer against their own habit, to a frame of features of any kind."""
+    """Add what holds a customer against their own habit, to a frame of features of any kind.
+
+    Grain: the frame's. `expected_gap_days` and `overdue_ratio` are null for who has not ordered.
+    """
     frame = nw.from_native(features, pass_through=False)
     return nw.to_native(frame.with_columns(*(f.value.cast(nw.Float64).alias(f.name) for f in habit(rhythm, lapse))))
 
@@ -44,24 +46,29 @@ def against_habit(features: Any, rhythm: Rhythm, lapse: Lapse) -> Any:
 def catalogue(task: Task, meanings: Sequence[str] = (), has_events: bool = True) -> list[Feature]:
     """List every feature, in the order of the columns.
 
+    Args:
+        task: for the lookback windows.
+        meanings: what event types can mean; each has features of its own.
+        has_events: whether there is an event log at all.
+
     >>> [f.name for f in catalogue(Task(), has_events=False)][:3]
     ['days_since_last_order', 'days_since_first_order', 'orders_ever']
     """
     orders, events, ratios = _families(0, task, tuple(meanings), has_events)
     fitted = habit(Rhythm(1.0, 1.0), Lapse())
-    return [*orders, *events, *(feature for family in ratios for feature in family), *fitted]
+    return [*orders, *events, *ratios, *fitted]
 
 
 def _families(
     as_of: int, task: Task, meanings: Sequence[str], has_events: bool
-) -> tuple[list[Feature], list[Feature], list[list[Feature]]]:
+) -> tuple[list[Feature], list[Feature], list[Feature]]:
     """List the aggregates over order days, those over event days, and what is computed from both."""
     windows = task.windows_days
     orders = [*rfm(as_of, windows), *cadence()]
     ratios = [*rfm_ratios(windows), *cadence_ratios()]
     if not has_events:
-        return orders, [], [ratios]
-    return orders, engagement(as_of, windows, meanings), [[*ratios, *engagement_ratios(windows)]]
+        return orders, [], ratios
+    return orders, engagement(as_of, windows, meanings), [*ratios, *engagement_ratios(windows)]
 
 
 def _with_person(frame: nw.LazyFrame[Any], snapshot: Snapshot) -> nw.LazyFrame[Any]:

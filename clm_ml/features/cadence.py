@@ -20,7 +20,11 @@ __all__ = ["Rhythm", "cadence", "cadence_ratios", "fit_rhythm", "habit"]
 
 
 def cadence() -> list[Feature]:
-    """List the cadence features that are aggregates over a customer's order days."""
+    """List the cadence features that are aggregates over a customer's order days.
+
+    Grain: order days. A gap is from one order day to the next, so at least 1 day, and belongs to the later one;
+    the silence since the last order is no gap.
+    """
     gap = nw.col("gap_days")
     return [
         Feature("gaps_ever", "gaps between order days so far", gap.count().cast(nw.Int64), "rhythm", learned=False),
@@ -30,13 +34,19 @@ def cadence() -> list[Feature]:
 
 
 def cadence_ratios() -> list[Feature]:
-    """List the cadence features computed from others: the customer's own mean gap and its spread."""
+    """List the cadence features computed from others: the customer's own mean gap and its spread.
+
+    The mean is null without a gap, the spread (of a sample: divided by n - 1) with fewer than two.
+    """
     count, total, squares = nw.col("gaps_ever"), nw.col("gap_days_sum"), nw.col("gap_days_square_sum")
     spread = nw.when(count > 1).then((count * squares - total * total) / (count * (count - 1) * 1.0))
     return [
         Feature("mean_gap_days", "mean days between order days", nw.when(count > 0).then(total / (count * 1.0)), "rhythm", None),
         Feature("gap_spread_days", "standard deviation of the days between order days", spread.sqrt(), "rhythm", None),
     ]  # fmt: skip
+
+
+_NO_GAP_DAYS = 90.0
 
 
 @dataclass(frozen=True)
@@ -51,21 +61,23 @@ def fit_rhythm(gaps_ever: Any, gap_days_sum: Any, gap_days_square_sum: Any) -> R
     """Fit the population's rhythm from each customer's count, sum and sum of squares of gaps.
 
     The weight is the variance of gaps within customers over the variance between customers' means (the
-    Bühlmann–Straub estimators). Without two customers that have gaps, a gap of 90 days of weight 1 is taken.
+    Bühlmann–Straub estimators), between 0.001 and 20. Where gaps cannot tell it (fewer than two customers have
+    some, or nobody has two) it is 1; without any gap the population's is taken to be 90 days. Sums of floats
+    depend on the order of rows in their last digits: give them sorted.
 
     >>> fit_rhythm([2, 2, 0], [20, 60, 0], [202, 1802, 0])
-    Rhythm(gap_days=20.0, weight=0.005...)
+    Rhythm(gap_days=20.0, weight=0.01...)
     """
     n, total, squares = (
         np.asarray(values, dtype=np.float64) for values in (gaps_ever, gap_days_sum, gap_days_square_sum)
     )
     has = n > 0
     n, total, squares = n[has], total[has], squares[has]
-    if len(n) < 2:
-        return Rhythm(float(total.sum() / n.sum()) if len(n) else 90.0, 1.0)
-    means, whole = total / n, n.sum()
-    freedom = (n - 1).sum()
-    within = float((squares - total * means).sum() / freedom) if freedom else float(np.var(means))
+    whole, freedom = n.sum(), (n - 1).sum()
+    if len(n) < 2 or freedom == 0:
+        return Rhythm(float(total.sum() / whole) if whole else _NO_GAP_DAYS, 1.0)
+    means = total / n
+    within = float((squares - total * means).sum() / freedom)
     spread = float((n * (means - total.sum() / whole) ** 2).sum())
     between = (spread - (len(n) - 1) * within) / (whole - (n**2).sum() / whole)
     weight = float(np.clip(within / between, 1e-3, 20.0)) if between > 0 else 20.0

@@ -8,7 +8,9 @@ from typing import Any
 
 import narwhals as nw
 
-__all__ = ["Feature", "aggregate", "count_in", "days_since_last", "sum_in"]
+from clm_ml.timeline import lookback
+
+__all__ = ["Feature", "aggregate", "days_since_last", "sum_in"]
 
 Frame = nw.LazyFrame[Any]
 
@@ -39,22 +41,28 @@ class Feature:
 
 
 def sum_in(column: str, as_of: int, days: int) -> nw.Expr:
-    """Add up a whole-number column over the last `days` days before as_of."""
-    inside = (nw.col("day") >= as_of - days) & (nw.col("day") < as_of)
+    """Add up a whole-number column over the last `days` days before as_of; 0 where there is nothing.
+
+    >>> import pandas as pd
+    >>> order_days = nw.from_native(pd.DataFrame({"day": [92, 93, 99], "orders": [1, 2, 4]}))
+    >>> print(order_days.select(sum_in("orders", as_of=100, days=7)).item())
+    6
+    """
+    inside = lookback(as_of, days).holds(nw.col("day"))
     return nw.when(inside).then(nw.col(column)).otherwise(nw.lit(0)).sum().cast(nw.Int64)
 
 
-def count_in(condition: nw.Expr, as_of: int, days: int) -> nw.Expr:
-    """Count the rows that meet a condition over the last `days` days before as_of."""
-    inside = (nw.col("day") >= as_of - days) & (nw.col("day") < as_of) & condition
-    return nw.when(inside).then(nw.lit(1)).otherwise(nw.lit(0)).sum().cast(nw.Int64)
-
-
 def days_since_last(condition: nw.Expr, as_of: int) -> nw.Expr:
-    """Count the days from the last day that meets a condition to as_of; null if there is none."""
+    """Count the days from the last day that meets a condition to as_of: 1 is yesterday; null if there is none.
+
+    >>> import pandas as pd
+    >>> order_days = nw.from_native(pd.DataFrame({"day": [92, 97], "orders": [1, 0]}))
+    >>> print(order_days.select(days_since_last(nw.col("orders") > 0, as_of=100)).item())
+    8
+    """
     return (nw.lit(as_of) - nw.when(condition).then(nw.col("day")).max()).cast(nw.Int64)
 
 
 def aggregate(days: Frame, features: Iterable[Feature]) -> Frame:
-    """Fold a customer's days into one row."""
+    """Fold days into one row per customer of theirs; who has no day has no row."""
     return days.group_by("customer_id").agg(*(feature.value.alias(feature.name) for feature in features))

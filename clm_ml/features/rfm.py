@@ -15,7 +15,15 @@ _MINOR = 100.0
 
 
 def rfm(as_of: int, windows_days: Iterable[int]) -> list[Feature]:
-    """List the RFM features that are aggregates over a customer's order days."""
+    """List the RFM features that are aggregates over a customer's order days.
+
+    Grain: order days. Orders are counted on the day of their first line, and days since a day from its midnight
+    to as_of's: 1 is yesterday. Money is in hundredths of the currency, so that sums are exact; a return is no
+    order, and counts by the line. Days since are null where there was none.
+
+    >>> [feature.name for feature in rfm(0, [30])][2:5]
+    ['orders_ever', 'order_days_ever', 'orders_last_30d']
+    """
     windows = list(windows_days)
     first = (nw.lit(as_of) - nw.when(_ORDERED).then(nw.col("day")).min()).cast(nw.Int64)
     order_days = nw.when(_ORDERED).then(nw.lit(1)).otherwise(nw.lit(0)).sum().cast(nw.Int64)
@@ -34,7 +42,10 @@ def rfm(as_of: int, windows_days: Iterable[int]) -> list[Feature]:
 
 
 def rfm_ratios(windows_days: Iterable[int]) -> list[Feature]:
-    """List the RFM features that are computed from others, row by row: money, means and shares."""
+    """List the RFM features that are computed from others, row by row: money, means and shares.
+
+    Money is in the currency. Amounts are after returns and can be negative; means and shares of nothing are null.
+    """
     orders, gross, returned = nw.col("orders_ever"), nw.col("gross_minor_ever"), nw.col("returned_minor_ever")
     return [
         Feature("amount_ever", "amount of all orders, after returns", (gross - returned) / _MINOR, "money", sign=1),
