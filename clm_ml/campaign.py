@@ -7,11 +7,12 @@ campaign listed twice has the same arms, and whoever joins it later moves nobody
 from __future__ import annotations
 
 import hashlib
+import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pandas as pd
 
@@ -79,7 +80,7 @@ def assign_arms(
 def _held_out(members: Sequence[int], places: Sequence[float], share: float) -> Iterator[int]:
     """Choose in blocks whose ends are whole multiples of 1/share, so that any share comes out exact."""
     start, block = 0, 1
-    while (end := round(block / share)) <= len(members):
+    while (end := round(min(block / share, len(members) + 1))) <= len(members):
         yield min(members[start:end], key=lambda member: places[member])
         start, block = end, block + 1
     yield from (member for member in members[start:] if places[member] < share)
@@ -97,10 +98,14 @@ class Ledger:
         return dict(rows.fetchall())
 
     def reserved(self, campaign: str, day: str) -> set[str]:
-        """List who is in another campaign whose horizon has not ended on a day (ISO), in whichever arm."""
+        """List who is in another campaign that is live on a day (ISO), in whichever arm: until its horizon ends.
+
+        Whoever is in a campaign sent after the day, but less than its horizon after, is listed too: older scores do
+        not free them.
+        """
         rows = self._connection.execute(
-            "SELECT DISTINCT customer_id FROM assignments WHERE campaign <> ? AND sent_on <= ? "
-            "AND date(sent_on, '+' || horizon_days || ' days') > ?",
+            "SELECT DISTINCT customer_id FROM assignments WHERE campaign <> ? "
+            "AND ? < date(sent_on, horizon_days || ' days') AND sent_on < date(?, horizon_days || ' days')",
             (campaign, day, day),
         )
         return {row[0] for row in rows.fetchall()}
@@ -112,10 +117,11 @@ class Ledger:
             assigned: one row per customer of one campaign, with the ledger's columns.
         """
         rows = assigned[list(COLUMNS)].astype(object).itertuples(index=False, name=None)
-        marks = ", ".join("?" * len(COLUMNS))
+        columns, marks = ", ".join(COLUMNS), ", ".join("?" * len(COLUMNS))
         with self._connection:
             self._connection.executemany(
-                f"INSERT OR IGNORE INTO assignments ({', '.join(COLUMNS)}) VALUES ({marks})", rows
+                f"INSERT INTO assignments ({columns}) VALUES ({marks}) ON CONFLICT (campaign, customer_id) DO NOTHING",
+                rows,
             )
         return self.arms(str(assigned["campaign"].iloc[0])) if len(assigned) else {}
 
@@ -135,16 +141,23 @@ def open_ledger(path: Path, *, only_look: bool = False) -> Iterator[Ledger]:
         with closing(sqlite3.connect(_place(path, only_look), timeout=_WAIT_SECONDS)) as connection:
             connection.execute(_SCHEMA)
             yield Ledger(connection)
-    except (OSError, sqlite3.Error) as error:
-        raise CampaignError(f"the ledger {path} cannot be used ({error}); nothing was assigned.") from None
+    except sqlite3.Error as error:
+        raise _unusable(path, error) from None
 
 
 def _place(path: Path, only_look: bool) -> str:
     if only_look and not path.exists():
         return ":memory:"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch(mode=0o600)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+    except OSError as error:
+        raise _unusable(path, error.strerror) from None
     return str(path)
+
+
+def _unusable(path: Path, why: object) -> CampaignError:
+    return CampaignError(f"the ledger {path} cannot be used ({why}); nothing was assigned.")
 
 
 def refuse_bad_name(campaign: str) -> None:
@@ -153,8 +166,8 @@ def refuse_bad_name(campaign: str) -> None:
     Raises:
         CampaignError: if it is empty, too long, or has other than letters, digits, spaces, `.`, `_` and `-`.
     """
-    allowed: Any = campaign.replace(" ", "").replace(".", "").replace("_", "").replace("-", "")
-    if not allowed.isalnum() or len(campaign) > 100 or campaign != campaign.strip():
+    letters = re.sub(r"[ ._-]", "", campaign)
+    if not letters.isalnum() or len(campaign) > 100 or campaign != campaign.strip():
         raise CampaignError(
             "a campaign's name is at most 100 letters, digits, spaces, '.', '_' or '-'; choose another."
         )
