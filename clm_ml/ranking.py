@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -53,8 +54,9 @@ def rank_customers(
         scores: one row a customer, as a scores box has them.
         plan: whom the list may hold, what it may cost, what it assumes.
         suppressed: customers never to list.
-        consent: `customer_id`, and `may_contact` and `may_profile` where they are known; whoever has not said yes is
-            left out. None: the shop keeps no consent, and nobody is left out for it.
+        consent: `customer_id`, and `may_contact` and `may_profile` where they are known; whoever has not said yes to
+            contact, or has said no to profiling, is left out. None: the shop keeps no consent, and nobody is left out
+            for it.
         reserved: customers in another campaign that is still going on.
         members: customers who are in this campaign already: they stay, but for suppression and consent.
 
@@ -97,18 +99,23 @@ def _without_consent(ids: pd.Series[str], consent: pd.DataFrame | None) -> dict[
     known = consent.set_index("customer_id").reindex(ids)
     steps = {}
     if "may_contact" in known:
-        steps["no consent"] = ~known["may_contact"].eq(True).to_numpy()
+        steps["no consent"] = ~known["may_contact"].isin([True]).to_numpy()
     if "may_profile" in known:
-        steps["objects to profiling"] = known["may_profile"].eq(False).to_numpy()
+        steps["objects to profiling"] = known["may_profile"].isin([False]).to_numpy()
     return steps
 
 
 def _within_budget(frame: pd.DataFrame, is_member: Bools, plan: ListPlan) -> pd.DataFrame:
     """Take the best the money lasts for: members first, since they were promised."""
-    affordable = max(0, int(plan.budget / plan.contact_cost + 1e-9) - int(is_member.sum()))
+    affordable = max(0, _contacts(plan) - int(is_member.sum()))
     ranked = frame.assign(is_member=is_member).sort_values(["expected_profit", "customer_id"], ascending=[False, True])
     is_new = ~ranked["is_member"]
     return ranked[~is_new | (is_new.cumsum() <= affordable)].drop(columns="is_member")
+
+
+def _contacts(plan: ListPlan) -> int:
+    """Count the contacts the budget pays for, in the decimals that were written: .3 pays for three of .1."""
+    return int(Fraction(str(plan.budget)) / Fraction(str(plan.contact_cost)))
 
 
 def _told(taken: pd.DataFrame, plan: ListPlan) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from clm_ml.config import ListPlan
 from clm_ml.errors import CampaignError
-from clm_ml.lifecycle import lapse_sensitivity, long_gap, playbook
+from clm_ml.lifecycle import playbook
 from clm_ml.ranking import rank_customers
 from clm_ml.segments import SEGMENTS
 
@@ -111,22 +111,74 @@ def test_the_order_of_the_scores_never_matters_and_all_are_accounted_for(drawn, 
     assert ranked.customers["expected_profit"].is_monotonic_decreasing
 
 
-def test_the_playbook_has_a_play_for_every_segment():
-    assert list(playbook()) == list(SEGMENTS)
-    for play in playbook().values():
-        assert play.target.endswith(".")
-        assert play.goal.endswith(".")
-        assert len(play.plays) >= 2
+@pytest.mark.parametrize(
+    ("budget", "contact_cost", "contacts"),
+    [(0.3, 0.1, 3), (0.29, 0.1, 2), (0.7, 0.1, 7), (1.1, 1.1, 1), (2.999, 1.0, 2), (0.2999999999, 0.1, 2)],
+)
+def test_the_budget_pays_for_whole_contacts_in_the_decimals_that_were_written(budget, contact_cost, contacts):
+    scores = scored(*((f"c{number}", "at_risk", 0.9, 1000.0) for number in range(9)))
+    ranked = rank_customers(scores, ListPlan(budget=budget, contact_cost=contact_cost))
+    assert len(ranked.customers) == contacts
 
 
-def test_lapse_thresholds_are_told_with_what_came():
-    features = pd.DataFrame({"customer_id": list("abcd"), "overdue_ratio": [0.5, 1.5, 5.0, None]})
-    table = lapse_sensitivity(features, pd.Series({"a": 3, "c": 1, "x": 9})).set_index("after_gaps")
-    assert table.loc[1.0].tolist() == [2, pytest.approx(2 / 3), 0.25]
-    assert table.loc[2.0].tolist() == [1, pytest.approx(1 / 3), 0.25]
-    assert table.loc[6.0].tolist() == [0, 0.0, 0.0]
+def test_no_budget_for_one_contact_lists_nobody():
+    with pytest.raises(CampaignError, match=r"over the budget 1\)"):
+        rank_customers(scored(("a", "at_risk", 0.9, 1000.0)), ListPlan(budget=0.5, contact_cost=1.0))
 
 
-def test_the_long_gap_is_one_that_happened_and_none_without_gaps():
-    assert long_gap([1, 2, 3, 4, 5, 6, 7, 8, 9, 100]) == 9
-    assert pd.isna(long_gap([None]))
+def test_scores_without_rows_list_nobody():
+    with pytest.raises(CampaignError, match="the scores have no rows"):
+        rank_customers(scored(), PLAN)
+
+
+def test_a_contact_that_only_pays_for_itself_is_not_worth_it():
+    scores = scored(("even", "at_risk", 0.5, 40.0), ("more", "at_risk", 0.5, 40.01))  # .5×.1×.5×40 = the cost
+    ranked = rank_customers(scores, PLAN)
+    assert ranked.customers["customer_id"].tolist() == ["more"]
+    assert ranked.dropped["not worth the contact"] == 1
+
+
+@pytest.mark.parametrize("dtype", ["bool", "object", "boolean", "bool[pyarrow]"])
+def test_consent_is_a_yes_whatever_the_frame_it_comes_in(dtype):
+    scores = scored(*((customer, "at_risk", 0.9, 100.0) for customer in ("yes", "no", "null", "missing")))
+    said = {"yes": True, "no": False, "null": False if dtype == "bool" else None}
+    consent = pd.DataFrame({"customer_id": list(said), "may_contact": pd.Series(list(said.values()), dtype=dtype)})
+    ranked = rank_customers(scores, PLAN, consent=consent)
+    assert ranked.customers["customer_id"].tolist() == ["yes"]
+    assert ranked.dropped["no consent"] == 3
+
+
+@pytest.mark.parametrize("dtype", ["object", "boolean"])
+def test_an_objection_to_profiling_is_a_no_and_silence_is_none(dtype):
+    scores = scored(*((customer, "at_risk", 0.9, 100.0) for customer in ("yes", "no", "null", "missing")))
+    claims = pd.Series([True, False, None], dtype=dtype)
+    consent = pd.DataFrame({"customer_id": ["yes", "no", "null"], "may_profile": claims})
+    ranked = rank_customers(scores, PLAN.model_copy(update={"budget": 9.0}), consent=consent)
+    assert ranked.customers["customer_id"].tolist() == ["missing", "null", "yes"]
+    assert ranked.dropped["objects to profiling"] == 1
+    assert "no consent" not in ranked.dropped
+
+
+def test_a_shop_that_keeps_no_consent_loses_nobody_for_it():
+    ranked = rank_customers(scored(("a", "at_risk", 0.9, 100.0)), PLAN, consent=None)
+    assert not {"no consent", "objects to profiling"} & set(ranked.dropped)
+
+
+def test_a_member_who_withdraws_consent_is_left_out():
+    scores = scored(("in", "at_risk", 0.9, 100.0), ("out", "at_risk", 0.9, 100.0), ("objects", "at_risk", 0.9, 100.0))
+    consent = pd.DataFrame(
+        {
+            "customer_id": ["in", "out", "objects"],
+            "may_contact": [True, False, True],
+            "may_profile": [True, True, False],
+        }
+    )
+    ranked = rank_customers(scores, PLAN, consent=consent, members=["in", "out", "objects"])
+    assert ranked.customers["customer_id"].tolist() == ["in"]
+
+
+def test_members_stay_beyond_the_budget_and_leave_room_for_nobody_else():
+    scores = scored(*((customer, "at_risk", 0.9, 100.0) for customer in ("m1", "m2", "m3", "new")))
+    ranked = rank_customers(scores, PLAN, members=["m1", "m2", "m3"], reserved=["m1"])
+    assert ranked.customers["customer_id"].tolist() == ["m1", "m2", "m3"]
+    assert ranked.dropped["over the budget"] == 1

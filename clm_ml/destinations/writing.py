@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from importlib import resources
 from pathlib import Path
@@ -22,7 +21,8 @@ _DECIMALS = {
     "value_at_risk": 2,
     "expected_profit": 2,
 }
-_PLAIN_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
+_PLAIN_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?")  # with a plus it is a phone
+_QUOTED = re.compile(r'[",\r\n]')
 
 
 def write_destination(name: str, customers: pd.DataFrame, folder: Path) -> Path:
@@ -65,9 +65,17 @@ def write_csv(
     """
     columns = [_texts(customers[column], defuse_formulas) for column in customers.columns]
     with path.open("w", encoding="utf-8-sig" if byte_order_mark else "utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(headers or list(customers.columns))
-        writer.writerows(zip(*columns, strict=True))
+        for cells in (headers or list(customers.columns), *zip(*columns, strict=True)):
+            file.write(",".join(map(_cell, cells)) + "\n")
+
+
+def _cell(text: str) -> str:
+    r"""Quote a cell where readers need it; Python's writer leaves a lone CR bare, which ends the row for its reader.
+
+    >>> print(_cell('a "b" c'), _cell("a, b"), _cell("tea"))
+    "a ""b"" c" "a, b" tea
+    """
+    return '"' + text.replace('"', '""') + '"' if _QUOTED.search(text) else text
 
 
 def _texts(column: pd.Series[Any], defuse: bool) -> list[str]:
@@ -82,5 +90,5 @@ def _defused(text: str) -> str:
     >>> _defused("=SUM(A1)"), _defused("-3.5"), _defused("+420 555"), _defused("tea")
     ("'=SUM(A1)", '-3.5', "'+420 555", 'tea')
     """
-    is_formula = text.startswith(("=", "+", "-", "@", "\t", "\r")) and not _PLAIN_NUMBER.fullmatch(text)
+    is_formula = text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) and not _PLAIN_NUMBER.fullmatch(text)
     return f"'{text}" if is_formula else text

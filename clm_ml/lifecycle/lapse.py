@@ -51,4 +51,4 @@ def long_gap(gap_days: Any) -> float:
     """
     gaps = np.asarray(gap_days, dtype=np.float64)
     gaps = gaps[~np.isnan(gaps)]
-    return float(np.quantile(gaps, LONG, method="higher")) if len(gaps) else float("nan")
+    return float(np.quantile(gaps, LONG, method="inverted_cdf")) if len(gaps) else float("nan")
