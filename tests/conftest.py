@@ -14,7 +14,7 @@ from clm_ml.tables import Tables, read_tables
 Rows = Sequence[Sequence[Any]]
 
 COLUMNS = {
-    "orders": ["customer_id", "ordered_at", "amount", "order_id", "loaded_at"],
+    "orders": ["customer_id", "ordered_at", "amount", "order_id", "loaded_at", "is_return"],
     "events": ["customer_id", "occurred_at", "event_type", "loaded_at"],
     "customers": ["customer_id", "created_at", "email"],
 }
@@ -27,30 +27,32 @@ def make_shop(
     *,
     until: str = "2024-12-31",
     zone: str = "UTC",
-    threads: int | None = None,
+    threads: int | None = 1,
 ) -> Tables:
-    """Read tables drawn as rows: orders (customer, instant, amount[, order_id[, loaded_at]]) and so on."""
+    """Read tables drawn as rows: orders (customer, instant, amount[, order_id[, loaded_at[, is_return]]]) and so on."""
     given = {name: rows for name, rows in (("orders", orders), ("events", events), ("customers", customers)) if rows}
     frames = {name: pd.DataFrame(list(rows), columns=_columns(name, rows)) for name, rows in given.items()}
     config = make_config(frames, until, zone, threads)
     return read_tables(config, **frames)
 
 
-def make_config(frames: dict[str, pd.DataFrame], until: str, zone: str = "UTC", threads: int | None = None) -> Config:
-    """Map every column of the frames to itself."""
+def make_config(
+    frames: dict[str, pd.DataFrame], until: str, zone: str = "UTC", threads: int | None = 1, **options: Any
+) -> Config:
+    """Map every column of the frames to itself; options are other keys of the config."""
     tables = {
         name: {"source": "given.parquet", "columns": {column: column for column in frame}, "max_rejected_share": 0.99}
         for name, frame in frames.items()
     }
     content = {"project": "drawn", "timezone": zone, "complete_until": until, "tables": tables, "threads": threads}
-    return Config.model_validate_json(pd.io.json.ujson_dumps(content))
+    return Config.model_validate_json(pd.io.json.ujson_dumps(content | options))
 
 
 def _columns(name: str, rows: Rows) -> list[str]:
     return COLUMNS[name][: len(rows[0])]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def shop() -> Callable[..., Tables]:
     """Make a shop of drawn tables."""
     return make_shop

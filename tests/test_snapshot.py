@@ -7,11 +7,18 @@ from clm_ml.snapshot import days_known_by, prepare, take_snapshot
 from clm_ml.timeline import date_of, parse_day
 
 
-def order_days(tables, as_of):
-    frame = take_snapshot(prepare(tables), parse_day(as_of)).order_days
+def drawn(tables, frame, *names):
     rows = tables.engine.collect(frame, "customer_id", "day").to_pylist()
-    names = ("orders", "gap_days", "gross_minor", "returned_minor", "returns")
     return [(row["customer_id"], date_of(row["day"]).isoformat(), *(row[name] for name in names)) for row in rows]
+
+
+def order_days(tables, as_of, names=("orders", "gap_days", "gross_minor", "returned_minor", "returns")):
+    return drawn(tables, take_snapshot(prepare(tables), parse_day(as_of)).order_days, *names)
+
+
+def everyone(tables, as_of):
+    ids = take_snapshot(prepare(tables), parse_day(as_of)).customer_ids()
+    return tables.engine.collect(ids, "customer_id").column("customer_id").to_pylist()
 
 
 def test_lines_become_days_with_gaps_and_returns(shop):
@@ -34,23 +41,99 @@ def test_lines_become_days_with_gaps_and_returns(shop):
 
 
 def test_without_order_ids_a_line_is_an_order(shop):
-    assert order_days(shop([("a", "2024-01-01", 1.0), ("a", "2024-01-01", 2.0)]), "2024-02-01")[0][2] == 2
+    tables = shop([("a", "2024-01-01", 1.0), ("a", "2024-01-01", 2.0), ("a", "2024-01-03", -1.0)])
+    assert order_days(tables, "2024-02-01") == [
+        ("a", "2024-01-01", 2, None, 300, 0, 0),
+        ("a", "2024-01-03", 0, None, 0, 100, 1),
+    ]
+
+
+def test_a_line_whose_order_id_is_missing_is_an_order_too(shop):
+    rows = [
+        ("a", "2024-01-01", 1.0, None),
+        ("a", "2024-01-04", 2.0, None),
+        ("a", "2024-01-04", 3.0, None),
+        ("a", "2024-01-04", 4.0, "1"),
+        ("a", "2024-01-04", 5.0, "1"),
+    ]
+    assert [row[1:4] for row in order_days(shop(rows), "2024-02-01")] == [("2024-01-01", 1, None), ("2024-01-04", 3, 3)]
+
+
+def test_a_claimed_return_lowers_spend_whatever_its_sign(shop):
+    tables = shop(
+        [("a", "2024-01-01", 9.0, "1", "2024-01-01", "no"), ("a", "2024-01-02", 4.0, "1", "2024-01-02", "yes")]
+    )
+    assert order_days(tables, "2024-02-01") == [
+        ("a", "2024-01-01", 1, None, 900, 0, 0),
+        ("a", "2024-01-02", 0, None, 0, 400, 1),
+    ]
+
+
+def test_an_order_of_two_customers_is_an_order_of_each(shop):
+    tables = shop([("a", "2024-01-01", 1.0, "1"), ("b", "2024-01-02", 2.0, "1")])
+    assert [row[:3] for row in order_days(tables, "2024-02-01")] == [("a", "2024-01-01", 1), ("b", "2024-01-02", 1)]
 
 
 def test_an_order_over_two_days_counts_on_its_first(shop):
-    tables = shop([("a", "2024-01-01 23:00", 1.0, "1"), ("a", "2024-01-02 01:00", 2.0, "1")])
-    assert [row[:3] for row in order_days(tables, "2024-02-01")] == [("a", "2024-01-01", 1), ("a", "2024-01-02", 0)]
+    tables = shop(
+        [
+            ("a", "2024-01-01 23:00", 1.0, "1"),
+            ("a", "2024-01-02 01:00", 2.0, "1"),  # its money is of this day, the order is not, and it ends no gap
+            ("a", "2024-01-05 01:00", 4.0, "2"),
+        ]
+    )
+    names = ("orders", "gap_days", "gross_minor")
+    days = [("a", "2024-01-01", 1, None, 100), ("a", "2024-01-02", 0, None, 200), ("a", "2024-01-05", 1, 4, 400)]
+    assert order_days(tables, "2024-02-01", names) == days
+    assert order_days(tables, "2024-01-02", names) == days[:1]
 
 
-def test_a_row_is_known_only_once_it_was_loaded(shop):
+def test_a_row_is_known_only_once_it_was_loaded_and_gaps_are_told_anew(shop):
     rows = [
         ("a", "2024-01-01", 1.0, "1", "2024-01-01"),
         ("a", "2024-01-05", 2.0, "2", "2024-01-20"),  # happened on the 5th, arrived on the 20th
         ("a", "2024-01-10", 3.0, "3", "2024-01-10"),
     ]
-    tables = shop(rows)
-    assert [row[1:4] for row in order_days(tables, "2024-01-15")] == [("2024-01-01", 1, None), ("2024-01-10", 1, 9)]
-    assert [row[3] for row in order_days(tables, "2024-01-21")] == [None, 4, 5]
+    tables, names = shop(rows), ("orders", "gap_days")
+    early = [("a", "2024-01-01", 1, None), ("a", "2024-01-10", 1, 9)]
+    assert order_days(tables, "2024-01-20", names) == early  # loaded on the 20th is not known when the 20th begins
+    late = [("a", "2024-01-01", 1, None), ("a", "2024-01-05", 1, 4), ("a", "2024-01-10", 1, 5)]
+    assert order_days(tables, "2024-01-21", names) == late
+
+
+def test_an_order_moves_to_the_day_of_its_first_line_once_that_arrives(shop):
+    rows = [
+        ("a", "2024-01-05", 2.0, "1", "2024-01-05"),
+        ("a", "2024-01-03", 1.0, "1", "2024-01-09"),  # the first line comes last
+        ("a", "2024-01-04", 4.0, "2", "2024-01-04"),
+    ]
+    tables, names = shop(rows), ("orders", "gap_days", "gross_minor")
+    assert order_days(tables, "2024-01-08", names) == [
+        ("a", "2024-01-04", 1, None, 400),
+        ("a", "2024-01-05", 1, 1, 200),
+    ]
+    assert order_days(tables, "2024-01-10", names) == [
+        ("a", "2024-01-03", 1, None, 100),
+        ("a", "2024-01-04", 1, 1, 400),
+        ("a", "2024-01-05", 0, None, 200),
+    ]
+
+
+def test_a_row_loaded_before_it_happened_is_known_from_its_own_day_on(shop):
+    tables = shop([("a", "2024-01-01", 1.0, "1", "2024-01-01"), ("a", "2024-01-08", 1.0, "2", "2024-01-02")])
+    assert [row[1] for row in order_days(tables, "2024-01-08")] == ["2024-01-01"]
+
+
+def test_an_event_is_known_only_once_it_was_loaded(shop):
+    tables = shop(
+        [("a", "2024-01-01", 1.0)],
+        [("a", "2024-01-05", "visit", "2024-01-20"), ("a", "2024-01-05", "ticket", "2024-01-05")],
+    )
+    prepared = prepare(tables)
+    for as_of, counts in (("2024-01-20", [(1, 0, 1)]), ("2024-01-21", [(1, 0, 1), (1, 1, 0)])):
+        snapshot = take_snapshot(prepared, parse_day(as_of))
+        found = drawn(tables, snapshot.event_days, "events", "visit", "ticket")
+        assert sorted(row[2:] for row in found) == counts
 
 
 def test_outcomes_are_those_that_had_arrived(shop):
@@ -62,11 +145,38 @@ def test_outcomes_are_those_that_had_arrived(shop):
         assert tables.engine.collect(known, "customer_id").column("customer_id").to_pylist() == ids
 
 
+def test_days_have_one_shape_whether_or_not_rows_can_be_late(shop):
+    on_time = prepare(shop([("a", "2024-01-01", 1.0, "1")]))
+    late = prepare(shop([("a", "2024-01-01", 1.0, "1", "2024-01-03")]))
+    assert on_time.order_days.collect_schema().names() == late.order_days.collect_schema().names()
+
+
+def test_everyone_is_known_by_an_order_a_return_an_event_or_having_been_created(shop):
+    tables = shop(
+        [("buyer", "2024-01-02", 1.0), ("returner", "2024-01-03", -1.0), ("later", "2024-02-01", 1.0)],
+        [("visitor", "2024-01-04", "visit"), ("later", "2024-02-01", "visit")],
+        [("created", "2024-01-05", None), ("later", "2024-02-01", None), ("nobody", None, "x@example.org")],
+    )
+    assert everyone(tables, "2024-01-05") == ["buyer", "returner", "visitor"]
+    assert everyone(tables, "2024-02-01") == ["buyer", "created", "returner", "visitor"]
+    assert everyone(tables, "2024-02-02") == ["buyer", "created", "later", "returner", "visitor"]
+
+
+def test_without_a_day_of_creation_only_orders_and_events_make_known(shop):
+    tables = shop([("a", "2024-01-01", 1.0)], None, [("a",), ("b",)])
+    assert everyone(tables, "2024-02-01") == ["a"]
+
+
 def test_a_day_past_the_data_is_refused_with_the_day_to_use(shop):
     prepared = prepare(shop([("a", "2024-01-01", 1.0)], until="2024-03-01"))
     take_snapshot(prepared, parse_day("2024-03-01"))
-    with pytest.raises(TimelineError, match="2024-03-02 is too late: data are complete until 2024-03-01"):
+    with pytest.raises(TimelineError) as caught:
         take_snapshot(prepared, parse_day("2024-03-02"))
+    assert str(caught.value) == (
+        "as_of 2024-03-02 is too late: data are complete until 2024-03-01. "
+        "Use 2024-03-01 or earlier, or bring the tables up to date."
+    )
+    assert caught.value.exit_code == 13
 
 
 def test_a_day_before_the_first_order_is_refused(shop):
@@ -76,7 +186,13 @@ def test_a_day_before_the_first_order_is_refused(shop):
 
 
 def test_only_the_customers_asked_for_are_in_a_sampled_snapshot(shop):
-    tables = shop([("a", "2024-01-01", 1.0), ("b", "2024-01-01", 1.0)])
-    some = tables.engine.sample(prepare(tables).order_days.select("customer_id").unique(), "customer_id", 1.0)
+    tables = shop(
+        [("a", "2024-01-01", 1.0), ("b", "2024-01-01", 1.0)],
+        [("a", "2024-01-02", "visit"), ("v", "2024-01-02", "visit")],
+        [("b", "2024-01-01", None), ("c", "2024-01-01", None)],
+    )
+    some = tables.engine.lazy("SELECT unnest(['b', 'v']) AS customer_id")
     snapshot = take_snapshot(prepare(tables), parse_day("2024-02-01"), some)
-    assert len(tables.engine.collect(snapshot.customer_ids())) == 2
+    assert tables.engine.collect(snapshot.customer_ids(), "customer_id").column(0).to_pylist() == ["b", "v"]
+    assert [row[0] for row in drawn(tables, snapshot.order_days)] == ["b"]
+    assert [row[0] for row in drawn(tables, snapshot.event_days)] == ["v"]
