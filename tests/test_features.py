@@ -1,6 +1,7 @@
 """One row per customer, made of what was known, each column in the catalogue."""
 
 import math
+import re
 
 import pandas as pd
 import pytest
@@ -84,27 +85,80 @@ def test_the_frequent_do_not_lapse_over_a_weekend():
 
 
 @pytest.mark.parametrize(
-    ("counts", "rhythm"),
+    ("counts", "sums", "squares", "rhythm"),
     [
-        (([], [], []), Rhythm(90.0, 1.0)),
-        (([0, 0], [0, 0], [0, 0]), Rhythm(90.0, 1.0)),
-        (([2], [40], [800]), Rhythm(20.0, 1.0)),
+        ([], [], [], Rhythm(90.0, 1.0)),  # nobody
+        ([0, 0], [0, 0], [0, 0], Rhythm(90.0, 1.0)),  # nobody came back
+        ([2], [40], [802], Rhythm(20.0, 1.0)),  # one did: 19 and 21 days
+        ([1, 1, 1], [10, 20, 60], [100, 400, 3600], Rhythm(30.0, 1.0)),  # nobody did twice: gaps cannot tell
+        ([2, 3], [20, 30], [200, 300], Rhythm(10.0, 20.0)),  # all gaps are equal: customers do not differ
+        ([2, 2], [20, 40], [200, 800], Rhythm(15.0, 0.001)),  # each as a clock of their own: only they count
     ],
 )
-def test_a_shop_without_two_customers_that_came_back_has_a_rhythm_all_the_same(counts, rhythm):
-    assert fit_rhythm(*counts) == rhythm
+def test_a_rhythm_is_found_however_little_there_is(counts, sums, squares, rhythm):
+    fitted = fit_rhythm(counts, sums, squares)
+    assert (fitted.gap_days, fitted.weight) == pytest.approx((rhythm.gap_days, rhythm.weight))
 
 
-def test_all_columns_are_in_the_catalogue_and_the_other_way_round(shop):
-    tables = shop([("a", "2024-01-01", 1.0)], [("a", "2024-01-01", "visit")])
-    frame = against_habit(described(tables).reset_index(), Rhythm(30.0, 1.0), Lapse())
-    names = [feature.name for feature in catalogue(TASK, tuple(tables.meanings), has_events=True)]
-    assert set(frame.columns) - {"customer_id", "as_of", "has_email"} == set(names)
-    assert len(names) == len(set(names))
+def test_whoever_never_came_back_does_not_change_the_rhythm():
+    assert fit_rhythm([2, 2], [20, 60], [202, 1802]) == fit_rhythm([2, 0, 2], [20, 0, 60], [202, 0, 1802])
 
 
-def test_every_feature_says_what_it_is_in_words():
-    for feature in catalogue(Task(), MEANINGS):
+EVENTS = [("a", "2024-01-01", "visit"), ("v", "2024-01-02", "something")]
+
+
+@pytest.mark.parametrize("events", [None, EVENTS])
+@pytest.mark.parametrize("task", [TASK, Task(windows_days=(14,)), Task()])
+def test_all_columns_are_in_the_catalogue_in_its_order(shop, events, task):
+    tables = shop([("a", "2024-01-01", 1.0)], events)
+    frame = against_habit(described(tables, task=task).reset_index(), Rhythm(30.0, 1.0), Lapse())
+    names = [feature.name for feature in catalogue(task, tuple(tables.meanings), has_events=events is not None)]
+    assert [name for name in frame.columns if name not in ("customer_id", "as_of", "has_email")] == names
+
+
+def test_only_a_customer_table_tells_of_an_email(shop):
+    customers = [("a", "2024-01-01", "a@example.org"), ("v", None, "v@example.org"), ("b", "2024-02-01", None)]
+    orders, events = [("a", "2024-01-01", 1.0)], [("v", "2024-01-02", "visit")]
+    assert described(shop(orders, events, customers))["has_email"].to_dict() == {"a": True, "b": False, "v": True}
+    assert described(shop(orders, events))["has_email"].to_dict() == {"a": False, "v": False}
+
+
+def test_an_unmapped_day_of_creation_leaves_the_email_known(shop):
+    tables = shop([("a", "2024-01-01", 1.0), ("b", "2024-01-01", 1.0)], None, [("a", None, "a@example.org")])
+    assert described(tables)["has_email"].to_dict() == {"a": True, "b": False}
+
+
+def test_counts_of_nothing_are_nought_and_what_cannot_be_told_is_null(shop):
+    tables = shop([("a", "2024-01-01", 1.0), ("b", "2024-01-01", 1.0)], EVENTS)
+    rows = against_habit(described(tables).reset_index(), Rhythm(30.0, 1.0), Lapse()).set_index("customer_id")
+    for feature in catalogue(TASK, tuple(tables.meanings)):
+        of_events = re.search("event|visit|email|ticket", feature.name)
+        value = rows.loc["b" if of_events else "v", feature.name]  # b did nothing, v ordered nothing
+        assert pd.isna(value) if feature.absent is None else value == 0, feature.name
+
+
+NAME = re.compile(
+    r"days_since_(last|first)_[a-z_]+"
+    r"|[a-z_]+_last_\d+d(_share_of_\d+d)?"
+    r"|[a-z_]+_(ever|sum|days|share|ratio|per_30d)"
+    r"|mean_[a-z]+_(amount|days)"
+)
+
+
+def test_every_feature_has_one_name_by_the_rule_and_says_what_it_is_in_words():
+    features = catalogue(Task(), MEANINGS)
+    names = [feature.name for feature in features]
+    assert len(set(names)) == len(names)
+    for feature in features:
+        assert NAME.fullmatch(feature.name), feature.name
         assert len(feature.meaning.split()) > 2, feature.name
+        assert feature.meaning[0].islower(), feature.name
         assert feature.theme
-        assert feature.name == feature.name.lower()
+        windows = re.findall(r"(\d+)d", feature.name.removesuffix("_per_30d"))
+        assert all(days in feature.meaning for days in windows), feature.name
+
+
+def test_no_model_learns_what_means_something_else_at_every_as_of():
+    learned = {feature.name for feature in catalogue(Task(), MEANINGS) if feature.learned}
+    assert "days_since_first_order" not in learned
+    assert not {name for name in learned if "_minor_" in name or name.endswith("_sum")}

@@ -52,5 +52,5 @@ def rfm_ratios(windows_days: Iterable[int]) -> list[Feature]:
         *(Feature(f"amount_last_{days}d", f"amount in the last {days} days, after returns", nw.col(f"net_minor_last_{days}d") / _MINOR, "money", sign=1) for days in windows_days),
         Feature("mean_order_amount", "mean amount of an order, before returns", nw.when(orders > 0).then(gross / _MINOR / orders), "money", None),
         Feature("returned_amount_share", "share of the amount ordered that was returned", nw.when(gross > 0).then(returned / gross), "returns", None),
-        Feature("order_days_per_30d", "days with an order per 30 days since the first, 30 days added to each history", nw.when(orders > 0).then(nw.col("order_days_ever") * 30.0 / (nw.col("days_since_first_order") + 30)), "frequency", sign=1),
+        Feature("order_days_per_30d", "days with an order per 30 days since the first, 30 days added to each history", nw.when(orders > 0).then(nw.col("order_days_ever") * 30.0 / (nw.col("days_since_first_order") + 30)), "frequency", None, sign=1),
     ]  # fmt: skip
