@@ -163,10 +163,8 @@ def print_table(shop: Path, figures: dict[str, dict[str, float]]) -> None:
     print("| step | rows | CPU s | plain scans (CPU) | wall s | peak MB |")
     print("|---|---|---|---|---|---|")
     for step, told in figures.items():
-        ratio = told["cpu"] / plain
-        print(
-            f"| {step} | {told['rows']:,.0f} | {told['cpu']:.1f} | {ratio:.1f} | {told['wall']:.1f} | {told['mb']:.0f} |"
-        )
+        figures_told = (f"{told['rows']:,.0f}", f"{told['cpu']:.1f}", f"{told['cpu'] / plain:.1f}")
+        print("|", " | ".join((step, *figures_told, f"{told['wall']:.1f}", f"{told['mb']:.0f}")), "|")
 
 
 if __name__ == "__main__":
