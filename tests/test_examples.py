@@ -5,65 +5,172 @@ import itertools
 import pandas as pd
 import pytest
 
-from clm_ml.config import Train
 from clm_ml.errors import TimelineError
 from clm_ml.examples import collect_examples, training_as_ofs
-from clm_ml.snapshot import prepare
+from clm_ml.features import build_features
+from clm_ml.snapshot import prepare, take_snapshot
 from clm_ml.timeline import date_of, parse_day
-from tests.conftest import make_config, make_shop
+from tests.conftest import make_config
 
 ORDERS = [("a", "2024-01-01", 10.0), ("a", "2024-03-10", 20.0), ("b", "2024-02-01", 5.0), ("c", "2024-03-20", 7.0)]
+BEGUN, END = parse_day("2024-01-01"), parse_day("2024-12-31")
 
 
 def config_with(horizon, **train):
-    config = make_config(
-        {"orders": pd.DataFrame(ORDERS, columns=["customer_id", "ordered_at", "amount"])}, "2024-12-31"
-    )
-    task = config.task.model_copy(update={"horizon_days": horizon})
-    return config.model_copy(update={"task": task, "train": Train(**train)})
+    frame = pd.DataFrame(ORDERS, columns=["customer_id", "ordered_at", "amount"])
+    return make_config({"orders": frame}, "2024-12-31", task={"horizon_days": horizon}, train=train)
 
 
-def test_features_and_labels_meet_at_each_as_of():
-    days = [parse_day("2024-03-01"), parse_day("2024-03-15")]
-    examples = collect_examples(prepare(make_shop(ORDERS)), config_with(14), days, parse_day("2024-12-31"))
-    rows = [
-        (date_of(row.as_of).isoformat(), row.customer_id, row.orders_ever, row.ordered, row.spent)
-        for row in examples.frame.itertuples()
-    ]
-    assert rows == [
+def dates(days):
+    return [date_of(day).isoformat() for day in days]
+
+
+def rows_of(examples):
+    told = examples.frame[["customer_id", "orders_ever", "ordered", "spent"]]
+    return [(day, *row) for day, row in zip(dates(examples.frame["as_of"]), told.to_numpy().tolist(), strict=True)]
+
+
+def test_features_and_labels_meet_at_each_as_of(shop):
+    days = [parse_day("2024-03-15"), parse_day("2024-03-01")]
+    told = []
+    examples = collect_examples(prepare(shop(ORDERS)), config_with(14), days, END, told.append)
+    assert rows_of(examples) == [
         ("2024-03-01", "a", 1, 1, 20.0),
         ("2024-03-01", "b", 1, 0, 0.0),
         ("2024-03-15", "a", 2, 0, 0.0),
         ("2024-03-15", "b", 1, 0, 0.0),  # c ordered five days later, but was not there yet
     ]
+    assert examples.as_ofs == sorted(days)
+    assert rows_of(examples.at(days[:1])) == rows_of(examples)[2:]
+    assert told == ["2024-03-01", "2024-03-15"]
+
+
+def test_features_and_labels_each_know_what_had_arrived_by_their_own_day(shop):
+    orders = [
+        ("a", "2024-01-01", 1.0, "1", "2024-01-01"),
+        ("a", "2024-02-20", 2.0, "2", "2024-03-05"),  # before as_of, known only after: in neither
+        ("a", "2024-03-04", 4.0, "3", "2024-03-20"),
+        ("b", "2024-01-01", 1.0, "4", "2024-01-01"),
+        ("b", "2024-03-04", 8.0, "5", "2024-04-01"),  # in the label window, known too late
+    ]
+    tables, config, days = shop(orders), config_with(14), [parse_day("2024-03-01")]
+    learned_early = collect_examples(prepare(tables), config, days, parse_day("2024-04-01"))
+    assert rows_of(learned_early) == [("2024-03-01", "a", 1, 1, 4.0), ("2024-03-01", "b", 1, 0, 0.0)]
+    learned_later = collect_examples(prepare(tables), config, days, parse_day("2024-04-02"))
+    assert rows_of(learned_later) == [("2024-03-01", "a", 1, 1, 4.0), ("2024-03-01", "b", 1, 1, 8.0)]
+
+
+@pytest.mark.parametrize(("until", "known_by"), [("2024-12-31", "2024-03-29"), ("2024-03-29", "2024-12-31")])
+def test_a_label_is_closed_by_the_day_of_learning_and_by_what_the_tables_hold(shop, until, known_by):
+    prepared, config = prepare(shop(ORDERS[:3], until=until)), config_with(14)
+    collect_examples(prepared, config, [parse_day("2024-03-15")], parse_day(known_by))
+    with pytest.raises(TimelineError, match=r"known only until 2024-03-29\. Use 2024-03-15 or earlier"):
+        collect_examples(prepared, config, [parse_day("2024-03-16")], parse_day(known_by))
 
 
 def test_automatic_as_ofs_are_closed_and_a_step_apart():
     config = config_with(30, at_least_history_days=20, step_days=10)
-    chosen = training_as_ofs(config, parse_day("2024-01-01"), parse_day("2024-05-01"))
-    assert [date_of(day).isoformat() for day in chosen][-2:] == ["2024-03-22", "2024-04-01"]  # closed on 2024-05-01
+    chosen = training_as_ofs(config, BEGUN, parse_day("2024-05-01"))
+    assert dates(chosen)[-2:] == ["2024-03-22", "2024-04-01"]  # closed on 2024-05-01
     assert all(later - earlier == 10 for earlier, later in itertools.pairwise(chosen))
-    assert chosen[0] - parse_day("2024-01-01") >= 20
+    assert 20 <= chosen[0] - BEGUN < 30
 
 
-def test_a_day_too_early_to_learn_names_the_first_that_will_do():
+def test_at_most_so_many_are_taken_and_the_newest_of_them():
+    config = config_with(14, at_least_history_days=20, step_days=7, most_as_ofs=3)
+    assert dates(training_as_ofs(config, BEGUN, parse_day("2024-12-31"))) == ["2024-12-03", "2024-12-10", "2024-12-17"]
+
+
+def test_steps_widen_by_whole_steps_where_so_many_would_not_span_the_horizon():
+    config = config_with(30, step_days=7, most_as_ofs=3)  # 3 as_ofs a week apart span 14 days
+    chosen = training_as_ofs(config, BEGUN, parse_day("2024-12-31"))
+    assert [later - earlier for earlier, later in itertools.pairwise(chosen)] == [21, 21]
+
+
+@pytest.mark.parametrize(
+    ("horizon", "step", "most"), [(30, 10, 24), (30, 7, 24), (90, 14, 24), (365, 14, 24), (5, 9, 2)]
+)
+def test_the_first_day_named_is_the_first_that_will_do(horizon, step, most):
+    config = config_with(horizon, at_least_history_days=20, step_days=step, most_as_ofs=most)
+    with pytest.raises(TimelineError) as caught:
+        training_as_ofs(config, BEGUN, BEGUN + 1)
+    first = parse_day(str(caught.value).partition("Use ")[2][:10])
+    with pytest.raises(TimelineError):
+        training_as_ofs(config, BEGUN, first - 1)
+    chosen = training_as_ofs(config, BEGUN, first)
+    assert chosen[0] == BEGUN + 20
+    assert chosen[-1] == first - horizon >= chosen[0] + horizon
+    assert len(chosen) <= most
+
+
+def test_too_early_is_told_in_one_sentence_that_helps():
     config = config_with(30, at_least_history_days=20, step_days=10)
-    with pytest.raises(TimelineError, match=r"too early to learn.*Use 2024-03-21 or later") as caught:
-        training_as_ofs(config, parse_day("2024-01-01"), parse_day("2024-03-01"))
-    training_as_ofs(config, parse_day("2024-01-01"), parse_day("2024-03-21"))
+    with pytest.raises(TimelineError) as caught:
+        training_as_ofs(config, BEGUN, parse_day("2024-03-20"))
     assert caught.value.exit_code == 13
+    assert str(caught.value) == (
+        "as_of 2024-03-20 is too early to learn: the orders begin on 2024-01-01, and it takes 80 days (20 of history, "
+        "30 to learn from one label window and 30 to be judged on another). "
+        "Use 2024-03-21 or later, or a shorter horizon."
+    )
+
+
+def test_as_ofs_asked_for_are_taken_as_they_are_in_order_and_once():
+    config = config_with(30, as_ofs=["2024-04-01", "2024-02-01", "2024-04-01"])
+    assert dates(training_as_ofs(config, BEGUN, parse_day("2024-05-01"))) == ["2024-02-01", "2024-04-01"]
 
 
 def test_an_as_of_asked_for_must_be_closed():
-    config = config_with(30, as_ofs=("2024-02-01", "2024-04-15"))
+    config = config_with(30, as_ofs=["2024-02-01", "2024-04-15"])
     with pytest.raises(TimelineError, match="label window of as_of 2024-04-15 closes on 2024-05-15"):
-        training_as_ofs(config, parse_day("2024-01-01"), parse_day("2024-05-01"))
+        training_as_ofs(config, BEGUN, parse_day("2024-05-01"))
 
 
-def test_a_sample_depends_on_nothing_but_the_ids():
-    orders = [(f"c{i}", "2024-01-01", 1.0) for i in range(3000)]
+@pytest.mark.parametrize(
+    ("asked", "told"), [(["2024-02-01", "2024-03-01"], "found 2024-02-01, 2024-03-01."), ([], "found none.")]
+)
+def test_as_ofs_asked_for_must_span_a_horizon(asked, told):
+    config = config_with(30, as_ofs=asked)
+    with pytest.raises(TimelineError) as caught:
+        training_as_ofs(config, BEGUN, END)
+    assert str(caught.value).startswith("train.as_ofs must span a horizon of 30 days, so that the last can judge what")
+    assert told in str(caught.value)
+
+
+#: Of a crowd: the buyers, the visitors, and those that only the customer table knows.
+KINDS = ((0, 1500), (1500, 2500), (2500, 3000))
+
+
+@pytest.fixture(scope="module")
+def crowd():
+    rows = (("2024-01-01", 1.0), ("2024-01-02", "visit"), ("2024-01-03", None))
+    return [[(f"p{i}", *row) for i in range(*kind)] for kind, row in zip(KINDS, rows, strict=True)]
+
+
+def test_a_sample_is_of_everyone_and_about_as_large_as_asked(shop, crowd):
+    config, days = config_with(14, max_examples=2000), [parse_day("2024-03-01"), parse_day("2024-03-15")]
+    examples = collect_examples(prepare(shop(*crowd)), config, days, END)
+    assert examples.sampled_share == pytest.approx(1 / 3)
+    assert 1800 < len(examples.frame) < 2200
+    sampled = examples.frame["customer_id"].str.slice(1).astype(int).unique()
+    shares = [((sampled >= first) & (sampled < end)).sum() / (end - first) for first, end in KINDS]
+    assert shares == pytest.approx([1 / 3] * 3, abs=0.07)
+
+
+def test_a_sample_depends_on_nothing_but_the_ids(shop, crowd):
+    orders, events, customers = crowd
     config, days = config_with(14, max_examples=1000), [parse_day("2024-03-01")]
-    first = collect_examples(prepare(make_shop(orders)), config, days, parse_day("2024-12-31"))
-    again = collect_examples(prepare(make_shop(orders[::-1])), config, days, parse_day("2024-12-31"))
-    assert 800 < len(first.frame) < 1200
-    pd.testing.assert_frame_equal(first.frame, again.frame)
+    first = collect_examples(prepare(shop(orders, events, customers)), config, days, END)
+    again = collect_examples(prepare(shop(orders[::-1], events[::-1], customers, threads=2)), config, days, END)
+    pd.testing.assert_frame_equal(first.frame, again.frame, check_exact=True)
+
+
+def test_whoever_is_sampled_has_the_row_they_have_among_everyone(shop, crowd):
+    tables, days = shop(*crowd), [parse_day("2024-03-01")]
+    config = config_with(14, max_examples=1000)
+    sampled = collect_examples(prepare(tables), config, days, END).frame.drop(columns=["ordered", "spent"])
+    features = build_features(take_snapshot(prepare(tables), days[0]), config.task)
+    everyone = tables.engine.collect(features, "customer_id").to_pandas()
+    among = everyone[everyone["customer_id"].isin(sampled["customer_id"])].reset_index(drop=True)
+    assert 0 < len(sampled) < len(everyone)
+    pd.testing.assert_frame_equal(sampled, among, check_exact=True)

@@ -1,102 +1,180 @@
-"""Every feature asked again of another engine: naive SQL in SQLite, straight from the raw rows."""
+"""Every feature asked again of other engines: naive SQL in SQLite, straight from the raw rows; and Polars."""
 
 import random
 import sqlite3
+from dataclasses import replace
 from datetime import date, timedelta
+from functools import cache
 
+import narwhals as nw
 import pandas as pd
 import pytest
 
-from clm_ml.config import Task
-from clm_ml.features import build_features
+from clm_ml.config import Lapse, Task
+from clm_ml.features import Rhythm, against_habit, build_features, catalogue
 from clm_ml.snapshot import prepare, take_snapshot
 from clm_ml.timeline import parse_day
 from tests.conftest import make_shop
 
-WINDOWS = (7, 30, 90, 180, 365)
+TASK = Task(windows_days=(7, 30, 90, 180, 365))
 MEANINGS = ("visit", "email_open", "email_click", "ticket")
+RHYTHM, LAPSE = Rhythm(gap_days=45.0, weight=1.5), Lapse(after_gaps=2.0, gone_after_gaps=4.0, at_least_days=14)
+AS_OFS = ("2024-03-01", "2024-07-15", "2024-12-31")
 
 
-def drawn(seed):
-    """Draw a year of orders of several lines, returns and events of 60 people."""
+def on(rng, day, most_later=0):
+    """Draw an instant of a day, or of one of the next."""
+    later = min(day + timedelta(days=rng.randrange(most_later + 1)), date(2024, 12, 30))
+    return f"{later} {rng.randrange(24):02}:{rng.randrange(60):02}:00"
+
+
+@cache
+def drawn(seed, is_late):
+    """Draw a year of 60 people: orders over one or two days, with or without an id, some lines back; and events.
+
+    Where rows can be late, each says when it was loaded, and a return may be told by a claim, not by its sign.
+    """
     rng = random.Random(seed)
     orders, events = [], []
-    for who in range(60):
-        for _ in range(rng.randrange(7)):
-            day = date(2024, 1, 1) + timedelta(days=rng.randrange(365))
-            order = f"{who}-{rng.randrange(10**6)}"
+    for who in (f"c{i:02}" for i in range(60)):
+        for number in range(rng.randrange(8)):
+            day, order = date(2024, 1, 1) + timedelta(days=rng.randrange(365)), rng.choice((f"{who}-{number}", None))
             for _ in range(rng.randrange(1, 4)):
-                orders.append((f"c{who:02}", f"{day} 1{rng.randrange(10)}:00:00", round(rng.uniform(0, 90), 2), order))
-            if rng.random() < 0.3:
-                back = min(day + timedelta(days=rng.randrange(40)), date(2024, 12, 30))
-                orders.append((f"c{who:02}", f"{back} 12:00:00", -round(rng.uniform(1, 50), 2), order))
+                orders.append((who, on(rng, day, 1), round(rng.uniform(0, 90), 2), order, on(rng, day, 30), None))
+            if rng.random() < 0.4:
+                sign, claim = rng.choice(((-1, None), (1, "yes"), (-1, "yes"))) if is_late else (-1, None)
+                amount = sign * round(rng.uniform(1, 50), 2)
+                orders.append((who, on(rng, day, 40), amount, order, on(rng, day, 60), claim))
         for _ in range(rng.randrange(12)):
             day = date(2024, 1, 1) + timedelta(days=rng.randrange(365))
-            events.append((f"c{who:02}", f"{day} 08:00:00", rng.choice([*MEANINGS, "other"])))
+            events.append((who, on(rng, day), rng.choice((*MEANINGS, "other")), on(rng, day, 30)))
+    if not is_late:
+        orders, events = [row[:4] for row in orders], [row[:3] for row in events]
     return list(dict.fromkeys(orders)), list(dict.fromkeys(events))
 
 
-def asked_of_sqlite(orders, events, as_of):
+@cache
+def shop(seed, is_late):
+    return make_shop(*drawn(seed, is_late))
+
+
+def tables_in_sqlite(orders, events, as_of):
+    """Write what was known: `ago` counts days back from as_of, so that 1 is yesterday."""
     connection = sqlite3.connect(":memory:")
     connection.create_function("sqrt", 1, lambda value: None if value is None else value**0.5)
-    connection.execute("CREATE TABLE orders (who, at, amount, id)")
-    connection.execute("CREATE TABLE events (who, at, kind)")
-    connection.executemany("INSERT INTO orders VALUES (?, ?, ?, ?)", orders)
-    connection.executemany("INSERT INTO events VALUES (?, ?, ?)", events)
-    ago = f"CAST(julianday('{as_of}') - julianday(date(at)) AS INTEGER)"
-    sold = f"SELECT who, id, max({ago}) AS ago FROM orders WHERE amount >= 0 AND at < '{as_of}' GROUP BY who, id"
-    lines = f"SELECT who, {ago} AS ago, amount FROM orders WHERE at < '{as_of}'"
-    days = f"SELECT DISTINCT who, ago FROM ({sold})"
-    gaps = f"SELECT who, lag(ago) OVER (PARTITION BY who ORDER BY ago DESC) - ago AS gap FROM ({days})"
-    seen = f"SELECT who, {ago} AS ago, kind FROM events WHERE at < '{as_of}'"
+    connection.execute("CREATE TABLE raw_orders (who, at, amount, id, loaded, back)")
+    connection.execute("CREATE TABLE raw_events (who, at, kind, loaded)")
+    for table, rows, width in (("raw_orders", orders, 6), ("raw_events", events, 4)):
+        filled = [row + (None,) * (width - len(row)) for row in rows]
+        connection.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * width)})", filled)
+    known = f"at < '{as_of}' AND coalesce(loaded, at) < '{as_of}'"
+    ago = f"CAST(julianday('{as_of}') - julianday(date(at)) AS INTEGER) AS ago"
+    is_back = "(amount < 0 OR coalesce(back, 'no') = 'yes') AS is_back"
+    before = "(SELECT min(ago) FROM days d WHERE d.who = days.who AND d.ago > days.ago)"
+    connection.executescript(f"""
+        CREATE TABLE lines AS
+            SELECT who, {ago}, abs(amount) AS amount, {is_back}, coalesce(id, rowid) AS id
+            FROM raw_orders WHERE {known};
+        CREATE TABLE seen AS SELECT who, {ago}, kind FROM raw_events WHERE {known};
+        CREATE TABLE sold AS SELECT who, max(ago) AS ago FROM lines WHERE NOT is_back GROUP BY who, id;
+        CREATE TABLE days AS SELECT DISTINCT who, ago FROM sold;
+        CREATE TABLE gaps AS SELECT who, {before} - ago AS gap FROM days WHERE gap IS NOT NULL;
+        CREATE TABLE people AS SELECT who AS p FROM lines UNION SELECT who FROM seen;
+    """)
+    return connection
+
+
+def questions():
+    """Write one scalar question a feature, about the person `p`."""
+    gross = "(SELECT sum(amount) FROM lines WHERE who = p AND NOT is_back)"
+    back = "(SELECT coalesce(sum(amount), 0) FROM lines WHERE who = p AND is_back)"
+    orders = "(SELECT count(*) FROM sold WHERE who = p)"
+    net = "SELECT coalesce(sum(CASE WHEN is_back THEN -amount ELSE amount END), 0) FROM lines WHERE who = p"
+    gaps = "FROM gaps WHERE who = p"
+    prior = f"{RHYTHM.weight} * {RHYTHM.gap_days}"
+    mean = f"(SELECT max((total(gap) + {prior}) / (count(*) + {RHYTHM.weight}), 14 / 2.0) {gaps})"
+    expected = f"(SELECT CASE WHEN {orders} > 0 THEN {mean} END)"
+    last = "(SELECT min(ago) FROM sold WHERE who = p)"
     ask = {
-        "days_since_last_order": f"SELECT min(ago) FROM ({sold}) WHERE who = p",
-        "days_since_first_order": f"SELECT max(ago) FROM ({sold}) WHERE who = p",
-        "orders_ever": f"SELECT count(*) FROM ({sold}) WHERE who = p",
-        "order_days_ever": f"SELECT count(*) FROM ({days}) WHERE who = p",
-        "amount_ever": f"SELECT coalesce(sum(amount), 0) FROM ({lines}) WHERE who = p",
-        "mean_order_amount": f"SELECT (SELECT sum(amount) FROM ({lines}) WHERE who = p AND amount >= 0) * 1.0 "
-        f"/ nullif((SELECT count(*) FROM ({sold}) WHERE who = p), 0)",
-        "returned_amount_share": f"SELECT coalesce(sum(CASE WHEN amount < 0 THEN -amount END), 0) * 1.0 "
-        f"/ nullif(sum(CASE WHEN amount >= 0 THEN amount END), 0) FROM ({lines}) WHERE who = p",
-        "returns_last_365d": f"SELECT count(*) FROM ({lines}) WHERE who = p AND amount < 0 AND ago <= 365",
-        "days_since_last_return": f"SELECT min(ago) FROM ({lines}) WHERE who = p AND amount < 0",
-        "gaps_ever": f"SELECT count(gap) FROM ({gaps}) WHERE who = p",
-        "mean_gap_days": f"SELECT avg(gap) FROM ({gaps}) WHERE who = p",
-        "gap_spread_days": f"SELECT sqrt((sum(gap * gap) - sum(gap) * sum(gap) * 1.0 / count(gap)) "
-        f"/ nullif(count(gap) - 1, 0)) FROM ({gaps}) WHERE who = p",
-        "order_days_per_30d": f"SELECT count(*) * 30.0 / (max(ago) + 30) FROM ({days}) WHERE who = p",
-        "days_since_last_event": f"SELECT min(ago) FROM ({seen}) WHERE who = p",
+        "days_since_last_order": f"SELECT {last}",
+        "days_since_first_order": "SELECT max(ago) FROM sold WHERE who = p",
+        "orders_ever": f"SELECT {orders}",
+        "order_days_ever": "SELECT count(*) FROM days WHERE who = p",
+        "gross_minor_ever": f"SELECT round(100 * coalesce({gross}, 0))",
+        "returned_minor_ever": f"SELECT round(100 * {back})",
+        "amount_ever": net,
+        "mean_order_amount": f"SELECT {gross} / nullif({orders}, 0)",
+        "returned_amount_share": f"SELECT {back} / nullif({gross}, 0)",
+        "returns_last_365d": "SELECT count(*) FROM lines WHERE who = p AND is_back AND ago <= 365",
+        "days_since_last_return": "SELECT min(ago) FROM lines WHERE who = p AND is_back",
+        "order_days_per_30d": "SELECT nullif(count(*), 0) * 30.0 / (max(ago) + 30) FROM days WHERE who = p",
+        "gaps_ever": f"SELECT count(*) {gaps}",
+        "gap_days_sum": f"SELECT total(gap) {gaps}",
+        "gap_days_square_sum": f"SELECT total(gap * gap) {gaps}",
+        "mean_gap_days": f"SELECT avg(gap) {gaps}",
+        "gap_spread_days": "SELECT sqrt(sum((gap - mean) * (gap - mean)) / nullif(count(*) - 1, 0)) "
+        f"FROM (SELECT gap, avg(gap) OVER () AS mean {gaps})",
+        "expected_gap_days": f"SELECT {expected}",
+        "overdue_ratio": f"SELECT {last} / {expected}",
+        "days_since_last_event": "SELECT min(ago) FROM seen WHERE who = p",
     }
-    for window in WINDOWS:
-        within = f"WHERE who = p AND ago <= {window}"
-        ask[f"orders_last_{window}d"] = f"SELECT count(*) FROM ({sold}) {within}"
-        ask[f"amount_last_{window}d"] = f"SELECT coalesce(sum(amount), 0) FROM ({lines}) {within}"
-        ask[f"events_last_{window}d"] = f"SELECT count(*) FROM ({seen}) {within}"
+    events = "(SELECT count(*) FROM seen WHERE who = p AND ago <= {})"
+    for days in TASK.windows_days:
+        ask[f"orders_last_{days}d"] = f"SELECT count(*) FROM sold WHERE who = p AND ago <= {days}"
+        ask[f"amount_last_{days}d"] = f"{net} AND ago <= {days}"
+        ask[f"net_minor_last_{days}d"] = f"SELECT round(100 * ({net} AND ago <= {days}))"
+        ask[f"events_last_{days}d"] = f"SELECT {events.format(days)}"
+    for short, long in ((7, 90), (30, 180), (90, 365)):
+        share = f"{events.format(short)} * 1.0 / nullif({events.format(long)}, 0)"
+        ask[f"events_last_{short}d_share_of_{long}d"] = f"SELECT {share}"
     for kind in MEANINGS:
-        mine = f"FROM ({seen}) WHERE who = p AND kind = '{kind}'"
+        mine = f"FROM seen WHERE who = p AND kind = '{kind}'"
         ask[f"days_since_last_{kind}"] = f"SELECT min(ago) {mine}"
-        for window in (30, 90):
-            ask[f"{kind}s_last_{window}d"] = f"SELECT count(*) {mine} AND ago <= {window}"
-    people = f"SELECT who AS p FROM orders WHERE at < '{as_of}' UNION SELECT who FROM events WHERE at < '{as_of}'"
-    query = ", ".join(f"({sql}) AS {name}" for name, sql in ask.items())
-    return pd.read_sql(f"SELECT p AS customer_id, {query} FROM ({people}) ORDER BY p", connection)
+        for days in (30, 90):
+            ask[f"{kind}s_last_{days}d"] = f"SELECT count(*) {mine} AND ago <= {days}"
+    return ask
 
 
-@pytest.mark.parametrize("as_of", ["2024-03-01", "2024-07-15", "2024-12-31"])
-@pytest.mark.parametrize("seed", [1, 2])
-def test_two_engines_agree_on_every_feature(seed, as_of):
-    orders, events = drawn(seed)
-    tables = make_shop(orders, events)
-    frame = build_features(take_snapshot(prepare(tables), parse_day(as_of)), Task(windows_days=WINDOWS))
-    found = tables.engine.collect(frame, "customer_id").to_pandas()
-    told = asked_of_sqlite(orders, events, as_of)
+def described(tables, as_of):
+    frame = build_features(take_snapshot(prepare(tables), parse_day(as_of)), TASK)
+    found = frame.sort("customer_id").collect(backend="pyarrow").to_pandas()
+    return against_habit(found, RHYTHM, LAPSE)
+
+
+def test_every_feature_is_asked_again():
+    assert set(questions()) == {feature.name for feature in catalogue(TASK, MEANINGS)}
+
+
+@pytest.mark.parametrize("as_of", AS_OFS)
+@pytest.mark.parametrize(("seed", "is_late"), [(1, False), (2, True)])
+def test_two_engines_agree_on_every_feature(seed, is_late, as_of):
+    orders, events = drawn(seed, is_late)
+    connection = tables_in_sqlite(orders, events, as_of)
+    asked = ", ".join(f"({sql}) AS {name}" for name, sql in questions().items())
+    told = pd.read_sql(f"SELECT p AS customer_id, {asked} FROM people ORDER BY p", connection)
+    found = described(shop(seed, is_late), as_of)
     assert found["customer_id"].tolist() == told["customer_id"].tolist()
     assert len(told) > 20
     for name in told.columns[1:]:
-        first_order_only = name == "order_days_per_30d"
-        mine = found[name].astype(float)
-        theirs = told[name].astype(float)
-        if first_order_only:
-            theirs = theirs.where(told["orders_ever"] > 0)
+        mine, theirs = found[name].astype(float), told[name].astype(float)
         pd.testing.assert_series_equal(mine, theirs, check_names=False, rtol=1e-9, atol=1e-9, obj=name)
+
+
+class Lazily:
+    """Stands in for the engine: keeps nothing, so that the whole walk stays one query."""
+
+    def keep(self, frame, *_):
+        return frame
+
+
+@pytest.mark.parametrize("as_of", AS_OFS)
+@pytest.mark.parametrize(("seed", "is_late"), [(1, False), (2, True)])
+def test_the_same_expressions_on_polars_give_the_same_features(seed, is_late, as_of):
+    pl = pytest.importorskip("polars")
+    tables = shop(seed, is_late)
+
+    def in_polars(frame):
+        return nw.from_native(pl.from_arrow(tables.engine.collect(frame)).lazy())
+
+    again = replace(tables, engine=Lazily(), orders=in_polars(tables.orders), events=in_polars(tables.events))
+    pd.testing.assert_frame_equal(described(again, as_of), described(tables, as_of), check_dtype=False, rtol=1e-9)
