@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil
+from typing import Any
 
 import narwhals as nw
 import numpy as np
@@ -100,9 +101,10 @@ def collect_examples(
         TimelineError: if a label window is not closed.
     """
     known_by = min(known_by, prepared.tables.complete_until)
-    share = min(1.0, config.train.max_examples / max(1, _people(prepared) * len(as_ofs)))
+    people = take_snapshot(prepared, max(as_ofs)).customer_ids()  # nobody who comes later decides who is sampled
+    share = min(1.0, config.train.max_examples / max(1, _count(people) * len(as_ofs)))
     engine, days = prepared.tables.engine, days_known_by(prepared, known_by)
-    sample = None if share == 1.0 else engine.sample(prepared.customer_ids(), "customer_id", share)
+    sample = None if share == 1.0 else engine.sample(people, "customer_id", share)
     frames = []
     for as_of in sorted(as_ofs):
         window = label_window(as_of, config.task.horizon_days)
@@ -116,5 +118,5 @@ def collect_examples(
     return Examples(frame, share)
 
 
-def _people(prepared: Prepared) -> int:
-    return int(prepared.customer_ids().select(nw.len()).collect(backend="pyarrow").item())
+def _count(people: nw.LazyFrame[Any]) -> int:
+    return int(people.select(nw.len()).collect(backend="pyarrow").item())

@@ -38,10 +38,6 @@ class Prepared:
     event_days: Frame | None = field(repr=False)
     customers: Frame | None = field(repr=False)
 
-    def customer_ids(self) -> Frame:
-        """List everyone there will ever be, one row each."""
-        return _ids(self.order_days, self.event_days, self.customers)
-
 
 @dataclass(frozen=True)
 class Snapshot:

@@ -165,6 +165,15 @@ def test_a_sample_depends_on_nothing_but_the_ids(shop, crowd):
     pd.testing.assert_frame_equal(first.frame, again.frame, check_exact=True)
 
 
+def test_whoever_comes_later_does_not_decide_who_is_sampled(shop, crowd):
+    orders, events, customers = crowd
+    config, days = config_with(14, max_examples=1000), [parse_day("2024-03-01")]
+    later = [(f"l{number}", "2024-06-01", *orders[0][2:]) for number in range(4000)]
+    first = collect_examples(prepare(shop(orders, events, customers)), config, days, END)
+    again = collect_examples(prepare(shop([*orders, *later], events, customers)), config, days, END)
+    pd.testing.assert_frame_equal(first.frame, again.frame, check_exact=True)
+
+
 def test_whoever_is_sampled_has_the_row_they_have_among_everyone(shop, crowd):
     tables, days = shop(*crowd), [parse_day("2024-03-01")]
     config = config_with(14, max_examples=1000)
