@@ -127,30 +127,34 @@ def find_segments(features: pd.DataFrame, cuts: CutPoints, lapse: Lapse) -> pd.D
     Returns:
         a frame of the same rows in the same order.
     """
-    orders = features["order_days_ever"].to_numpy(dtype=np.int64)
-    overdue = _numbers(features["overdue_ratio"])
-    state = (overdue >= lapse.after_gaps).astype(int) + (overdue >= lapse.gone_after_gaps)
-    frequency = _place(features["orders_ever"], cuts.frequency_tiers, "left")
-    value = _place(features["amount_ever"], cuts.value_tiers, "left")
-    codes = _TABLE[state, np.clip(orders, 1, 2) - 1, frequency, value]
-    visitors = np.where(features["has_email"].to_numpy(dtype=bool), 1, 0)
-    codes = np.where(orders > 0, codes, visitors)
+    has_ordered = features["order_days_ever"].to_numpy(dtype=np.int64) > 0
+    visitors = features["has_email"].to_numpy(dtype=bool).astype(np.int64)
+    codes = np.where(has_ordered, _customers(features, cuts, lapse), visitors)
+    segments, phases = (np.asarray(list(words), dtype=object) for words in (SEGMENTS, PHASES.values()))
     scores = {
         "r_score": _place(-_numbers(features["days_since_last_order"]), cuts.recency),
         "f_score": _place(features["orders_ever"], cuts.frequency),
         "m_score": _place(features["amount_ever"], cuts.money),
     }
-    segment = np.asarray(SEGMENTS, dtype=object)[codes]
-    placed = pd.DataFrame({"segment": segment, "phase": [PHASES[name] for name in segment]}, index=features.index)
+    placed = pd.DataFrame({"segment": segments[codes], "phase": phases[codes]}, index=features.index)
     for name, score in scores.items():
-        placed[name] = pd.Series(pd.array(score + 1, dtype="Int8"), index=features.index).where(orders > 0)
+        placed[name] = pd.Series(pd.array(score + 1, dtype="Int8"), index=features.index).where(has_ordered)
     return placed
+
+
+def _customers(features: pd.DataFrame, cuts: CutPoints, lapse: Lapse) -> Codes:
+    """Number the segment of each row as if all had ordered."""
+    orders = features["order_days_ever"].to_numpy(dtype=np.int64)
+    overdue = _numbers(features["overdue_ratio"])
+    state = (overdue >= lapse.after_gaps).astype(np.int64) + (overdue >= lapse.gone_after_gaps)
+    frequency = _place(features["orders_ever"], cuts.frequency_tiers, "left")
+    value = _place(features["amount_ever"], cuts.value_tiers, "left")
+    return _TABLE[state, np.clip(orders, 1, 2) - 1, frequency, value]
 
 
 def _place(values: Any, borders: tuple[float, ...], side: Literal["left", "right"] = "right") -> Codes:
     """Count the borders that a value reaches (right) or passes (left); equal values get equal counts."""
-    numbers = np.nan_to_num(_numbers(values), nan=-np.inf)
-    return np.searchsorted(np.asarray(borders), numbers, side=side).astype(np.int64)
+    return np.searchsorted(np.asarray(borders), _numbers(values), side=side).astype(np.int64)
 
 
 def _numbers(values: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
