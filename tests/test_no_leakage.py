@@ -68,14 +68,19 @@ def is_known(row):
 
 
 def poisoned(shop):
-    """Change all that the rows of the future say, but for when, and let everyone do a lot from as_of on."""
+    """Change all that the rows of the future say, but for when; and let everyone do a lot from as_of on.
+
+    Where rows can be late, every known line and event gets a twin that is loaded as as_of begins.
+    """
     orders, events, customers = ([row for row in rows if is_known(row)] for rows in shop)
     later_orders, later_events, later_customers = ([row for row in rows if not is_known(row)] for rows in shop)
-    orders += [(who, when, 1e9 + i, "1", *more) for i, (who, when, _, _, *more) in enumerate(later_orders)]
-    events += [(who, when, "visit", *more) for who, when, _, *more in later_events]
-    customers += [(who, when, "poison@example.org") for who, when, _ in later_customers]
+    twins = [(who, when, 7e8, order, AS_OF) for who, when, _, order, *loaded in orders if loaded]
+    orders += twins + [(who, when, 1e9 + i, "1", *more) for i, (who, when, _, _, *more) in enumerate(later_orders)]
     orders += [(who, AS_OF, 5e8, "2", AS_OF)[: len(orders[0])] for who in "abcvz"]
+    twins = [(who, when, kind, AS_OF) for who, when, kind, *loaded in events if loaded]
+    events += twins + [(who, when, "visit", *more) for who, when, _, *more in later_events]
     events += [(who, AS_OF, "ticket", AS_OF)[: len(events[0])] for who in "abcvz"]
+    customers += [(who, when, "poison@example.org") for who, when, _ in later_customers]
     return orders, events, customers
 
 
