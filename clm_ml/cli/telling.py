@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from math import isnan
 
 import pandas as pd
 
 from clm_ml.cli.answering import Answer
-from clm_ml.config import Config, load_config
-from clm_ml.datasets import online_retail_config, online_retail_path
-from clm_ml.errors import GateError
-from clm_ml.pipeline import Checked, Exported, Scored, Trained, check, export, score, train_box
+from clm_ml.config import Config
+from clm_ml.pipeline import Checked, Exported, Listed, Scored, Trained
 
-__all__ = ["tell_checked", "tell_exported", "tell_scored", "tell_trained", "walk_demo"]
-
-DEMO_DAY = "2011-09-11"
+__all__ = ["tell_checked", "tell_exported", "tell_scored", "tell_trained"]
 
 
 def tell_checked(answer: Answer, checked: Checked, config: Config) -> None:
@@ -33,29 +29,31 @@ def tell_checked(answer: Answer, checked: Checked, config: Config) -> None:
         }
     )
     _warn(answer, checked.warnings)
+    _say_tables(answer, checked)
+    _say_horizon(answer, checked, config.task.horizon_days)
+
+
+def _say_tables(answer: Answer, checked: Checked) -> None:
     until = f"complete until {checked.complete_until}"
     answer.say(f"{checked.customers:,} customers have ordered since {checked.first_day}, {until}.")
     for name, counts in checked.counts.items():
         reasons = "".join(f"\n    {count:>9,}  {reason}" for reason, count in counts.rejected.items())
-        answer.say(
-            f"{name}: {counts.read:,} rows read, {counts.used:,} used, {counts.read - counts.used:,} rejected{reasons}"
-        )
+        rejected = f"{counts.read - counts.used:,} rejected{reasons}"
+        answer.say(f"{name}: {counts.read:,} rows read, {counts.used:,} used, {rejected}")
     for name, without in checked.missing.items():
         answer.say(f"no {name}: without {without}")
     for path in checked.quarantine:
         answer.say(f"rejected rows are in {path}")
+
+
+def _say_horizon(answer: Answer, checked: Checked, asked_days: int) -> None:
     if len(checked.lapse):
-        answer.say(f"\nIf silence had counted as lapsed {config.task.horizon_days} days before the end:")
-        answer.say(
-            _table(
-                checked.lapse, {"lapsed_customers": "{:,}", "lapsed_share": "{:.0%}", "later_orders_share": "{:.0%}"}
-            )
-        )
+        shares = {"lapsed_customers": "{:,}", "lapsed_share": "{:.0%}", "later_orders_share": "{:.0%}"}
+        answer.say(f"\nIf silence had counted as lapsed {asked_days} days before the end:")
+        answer.say(_table(checked.lapse, shares))
     gap = checked.long_gap_days
-    why = "nobody ordered twice" if gap != gap else f"85 % of the gaps between orders end within {gap:.0f} days"  # noqa: PLR0124
-    answer.say(
-        f"\nA sensible horizon: {checked.horizon_days} days ({why}); the config asks {config.task.horizon_days}."
-    )
+    why = "nobody ordered twice" if isnan(gap) else f"85 % of the gaps between orders end within {gap:.0f} days"
+    answer.say(f"\nA sensible horizon: {checked.horizon_days} days ({why}); the config asks {asked_days}.")
 
 
 def tell_trained(answer: Answer, trained: Trained) -> None:
@@ -132,66 +130,32 @@ def tell_exported(answer: Answer, exported: Exported, config: Config) -> None:
         }
     )
     _warn(answer, listed.warnings)
-    answer.say(f"campaign {listed.campaign}: {len(listed.contact):,} to contact, {len(listed.holdout):,} held out")
-    answer.say(
-        "left out: "
-        + (", ".join(f"{reason} {count:,}" for reason, count in listed.dropped.items() if count) or "nobody")
-    )
+    _say_sizes(answer, listed)
     answer.say(
         f"expected profit {profit:,.0f} {config.currency}, assuming that a contact brings back "
         f"{config.list.assumed_save_rate:.1%} of those who would churn"
     )
-    top = listed.contact.head(10)[
-        ["rank", "customer_id", "segment", "churn_probability", "value_at_risk", "expected_profit"]
-    ]
-    answer.say(_table(top, {"churn_probability": "{:.2f}", "value_at_risk": "{:,.0f}", "expected_profit": "{:,.2f}"}))
-    if len(listed.contact):
-        first = listed.contact.iloc[0]
-        answer.say(
-            f"why customer {first['customer_id']}: {first['reason_1']}; {first['reason_2']}; {first['reason_3']}"
-        )
-        answer.say(f"play: {first['play']}")
+    _say_top(answer, listed)
     for path in exported.files:
         answer.say(f"  {path}")
 
 
-def walk_demo(answer: Answer, folder: Path) -> None:
-    """Check, train, score and export the shop that ships with the package, into one folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "online_retail.yaml"
-    path.write_text(_demo_config(), encoding="utf-8")
-    config = load_config(path)
-    answer.say(
-        "Online Retail: a year of orders of a British online shop (UCI Machine Learning Repository, CC BY 4.0)\n"
-    )
-    tell_checked(answer, check(config, progress=answer.progress), config)
-    answer.say(f"\nIt is {DEMO_DAY}. Learning from what was known before:\n")
-    trained = train_box(config, DEMO_DAY, folder / "models" / DEMO_DAY, force=True, progress=answer.progress)
-    tell_trained(answer, trained)
-    answer.say()
-    scored = score(
-        config,
-        folder / "scores" / DEMO_DAY,
-        as_of=DEMO_DAY,
-        model=str(trained.box),
-        force=True,
-        progress=answer.progress,
-    )
-    tell_scored(answer, scored)
-    answer.say()
-    exported = export(config, scored.box, "autumn", folder / "lists" / "autumn", force=True, progress=answer.progress)
-    tell_exported(answer, exported, config)
-    answer.say(
-        f"\neverything is in {folder}: config, models, scores, lists, the ledger, and MLflow's store (mlflow.db)"
-    )
-    if not trained.verdict.passed:
-        raise GateError(f"the demo's model is kept as challenger: {trained.verdict.why}.")
+def _say_sizes(answer: Answer, listed: Listed) -> None:
+    answer.say(f"campaign {listed.campaign}: {len(listed.contact):,} to contact, {len(listed.holdout):,} held out")
+    dropped = [f"{reason} {count:,}" for reason, count in listed.dropped.items() if count]
+    answer.say(f"left out: {', '.join(dropped) or 'nobody'}")
 
 
-def _demo_config() -> str:
-    """Point the config that ships with the package at the shop where it is installed."""
-    text = online_retail_config().read_text(encoding="utf-8")
-    return text.replace("../clm_ml/datasets/online_retail.parquet", str(online_retail_path())).replace("../", "")
+def _say_top(answer: Answer, listed: Listed) -> None:
+    if listed.contact.empty:
+        return
+    columns = ["rank", "customer_id", "segment", "churn_probability", "value_at_risk", "expected_profit"]
+    money = {"churn_probability": "{:.2f}", "value_at_risk": "{:,.0f}", "expected_profit": "{:,.2f}"}
+    answer.say(_table(listed.contact.head(10)[columns], money))
+    first = listed.contact.iloc[0]
+    reasons = [first[name] for name in ("reason_1", "reason_2", "reason_3") if pd.notna(first[name])]
+    answer.say(f"why customer {first['customer_id']}: {'; '.join(reasons)}")
+    answer.say(f"play: {first['play']}")
 
 
 def _warn(answer: Answer, warnings: tuple[str, ...]) -> None:

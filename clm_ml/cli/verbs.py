@@ -201,7 +201,7 @@ def demo(
 ) -> None:
     """Walk it all on the real shop that ships with the package."""
     with answering(debug) as answer:
-        from clm_ml.cli.telling import walk_demo  # noqa: PLC0415
+        from clm_ml.cli.demo import walk_demo  # noqa: PLC0415
 
         walk_demo(answer, folder)
 

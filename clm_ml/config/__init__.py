@@ -5,11 +5,10 @@ refusal names the file and the line. Relative paths are read from the folder the
 can be run from anywhere.
 """
 
+from clm_ml.config.contract import COLUMNS, MEANINGS
 from clm_ml.config.printing import commented
 from clm_ml.config.reading import load_config
 from clm_ml.config.schema import (
-    COLUMNS,
-    MEANINGS,
     Config,
     Events,
     Lapse,

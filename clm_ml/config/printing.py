@@ -9,7 +9,8 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from clm_ml.config.schema import COLUMNS, Config, Input
+from clm_ml.config.contract import COLUMNS
+from clm_ml.config.schema import Config, Input
 
 __all__ = ["commented"]
 

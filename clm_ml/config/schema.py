@@ -11,11 +11,10 @@ from zoneinfo import available_timezones
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from clm_ml.config.contract import COLUMNS, MEANINGS
 from clm_ml.errors import did_you_mean
 
 __all__ = [
-    "COLUMNS",
-    "MEANINGS",
     "Config",
     "Events",
     "Lapse",
@@ -43,35 +42,6 @@ Share = Annotated[Number, Field(ge=0, le=1)]
 Days = Annotated[Whole, Field(ge=1)]
 Text = Annotated[str, Field(min_length=1)]
 Day = Annotated[date, BeforeValidator(_as_day)]
-
-#: The columns of each table: what is needed, then what is optional.
-COLUMNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "orders": (
-        ("customer_id", "ordered_at", "amount"),
-        ("order_id", "product_id", "category", "quantity", "discount", "channel", "is_return", "loaded_at"),
-    ),
-    "events": (
-        ("customer_id", "occurred_at", "event_type"),
-        ("value", "channel", "campaign", "duration_seconds", "loaded_at"),
-    ),
-    "customers": (("customer_id",), ("email", "phone", "country", "created_at", "may_contact", "may_profile")),
-    "contacts": (("customer_id", "campaign", "contacted_at"), ("arm", "channel", "cost")),
-    "spend": (("spent_on", "amount"), ("channel", "campaign")),
-}
-
-#: What an event can mean to the features; any other type still counts as an event.
-MEANINGS = (
-    "visit",
-    "email_open",
-    "email_click",
-    "ticket",
-    "satisfaction",
-    "review",
-    "referral",
-    "lead",
-    "first_response",
-    "redemption",
-)
 
 
 class _Frozen(BaseModel):
@@ -229,7 +199,7 @@ class Train(_Frozen):
     as_ofs: Literal["auto"] | tuple[Day, ...] = Field(
         "auto", description="The days to learn from; auto: every closed one, step_days apart, newest first."
     )
-    step_days: Days = Field(14, description="Days between automatic as_ofs; whole weeks keep the weekday.")
+    step_days: Days = Field(14, description="Days between automatic as_ofs, at least; whole weeks keep the weekday.")
     most_as_ofs: Annotated[Whole, Field(ge=2)] = Field(24, description="At most so many automatic as_ofs.")
     at_least_history_days: Days = Field(45, description="History that must lie before the first as_of.")
     max_examples: Annotated[Whole, Field(ge=1000)] = Field(

@@ -1,6 +1,7 @@
 """What is learned, and the bundle it travels in: text and numbers, no pickle."""
 
-from clm_ml.model.bundle import BOX_KIND, Model, learn, load_model, may_be_null, save_model
+from clm_ml.model.box import BOX_KIND, load_model, save_model
+from clm_ml.model.bundle import Model, learn, may_be_null
 from clm_ml.model.partner import fit_partner
 from clm_ml.model.reasons import REASONS
 

@@ -1,0 +1,111 @@
+"""The box a model travels in: boosters as text, everything else as JSON; reading it executes nothing it carries."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from clm_ml.artifacts import json_text, open_box
+from clm_ml.config import Lapse, Task
+from clm_ml.errors import ArtifactError
+from clm_ml.features import Rhythm
+from clm_ml.model.bundle import Model
+from clm_ml.model.partner import Partner
+from clm_ml.model.probability import Blend, Probability
+from clm_ml.model.trees import Trees
+from clm_ml.model.value import Amount
+from clm_ml.segments import CutPoints
+
+__all__ = ["BOX_KIND", "load_model", "save_model"]
+
+BOX_KIND = "model"
+
+
+def save_model(model: Model, folder: Path) -> None:
+    """Write the model's files into a folder: boosters as text, everything else as JSON."""
+    content: dict[str, Any] = {
+        "task": model.task.model_dump(mode="json"),
+        "lapse": model.lapse.model_dump(mode="json"),
+        "meanings": None if model.meanings is None else {name: list(types) for name, types in model.meanings.items()},
+        "rhythm": asdict(model.rhythm),
+        "cuts": model.cuts.facts(),
+        "currency": model.currency,
+        "features": model.features(),
+        "customers": _probability_facts("customers", model.customers, folder),
+        "visitors": None if model.visitors is None else _probability_facts("visitors", model.visitors, folder),
+        "amount": {"trees": _write_trees("amount", model.amount.trees, folder), "factor": model.amount.factor},
+    }
+    (folder / "model.json").write_text(json_text(content), encoding="utf-8")
+    (folder / "evaluation.json").write_text(json_text(dict(model.facts)), encoding="utf-8")
+
+
+def load_model(folder: str | Path) -> Model:
+    """Read a model box back, after checking that its files are those that were written.
+
+    Raises:
+        ArtifactError: if there is no box, it was altered, or it was written by a newer version.
+    """
+    box = open_box(Path(folder), BOX_KIND)
+    try:
+        content = json.loads(box.path("model.json").read_text(encoding="utf-8"))
+        facts = json.loads(box.path("evaluation.json").read_text(encoding="utf-8"))
+        return _read(content, facts, box.folder)
+    except (AttributeError, KeyError, TypeError, ValueError, OSError) as error:
+        raise ArtifactError(f"{folder} is no model this clm-ml can read ({type(error).__name__}).") from None
+
+
+def _read(content: Mapping[str, Any], facts: Mapping[str, Any], folder: Path) -> Model:
+    meanings = content["meanings"]
+    visitors = content["visitors"]
+    return Model(
+        task=Task(**content["task"]),
+        lapse=Lapse(**content["lapse"]),
+        meanings=None if meanings is None else {name: tuple(types) for name, types in meanings.items()},
+        rhythm=Rhythm(**content["rhythm"]),
+        cuts=CutPoints(**{name: tuple(values) for name, values in content["cuts"].items()}),
+        customers=_read_probability(content["customers"], folder),
+        visitors=None if visitors is None else _read_probability(visitors, folder),
+        amount=Amount(_read_trees(content["amount"]["trees"], folder), content["amount"]["factor"]),
+        currency=content["currency"],
+        facts=facts,
+    )
+
+
+def _probability_facts(name: str, learned: Probability, folder: Path) -> dict[str, Any]:
+    return {
+        "trees": None if learned.trees is None else _write_trees(name, learned.trees, folder),
+        "partner": None if learned.partner is None else learned.partner.facts(),
+        "blend": asdict(learned.blend),
+    }
+
+
+def _read_probability(content: Mapping[str, Any], folder: Path) -> Probability:
+    partner = content["partner"]
+    return Probability(
+        trees=None if content["trees"] is None else _read_trees(content["trees"], folder),
+        partner=None if partner is None else Partner(**{k: _frozen(v) for k, v in partner.items()}),
+        blend=Blend(**content["blend"]),
+    )
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _write_trees(name: str, trees: Trees, folder: Path) -> dict[str, Any]:
+    files = [f"{name}-{seed}.txt" for seed in range(1, len(trees.texts) + 1)]
+    for file, text in zip(files, trees.texts, strict=True):
+        (folder / file).write_text(text, encoding="utf-8", newline="\n")
+    return {"files": files, "columns": list(trees.columns)}
+
+
+def _read_trees(content: Mapping[str, Any], folder: Path) -> Trees:
+    if any("/" in file for file in content["files"]):
+        raise ValueError("a booster lies outside the box")
+    texts = tuple((folder / file).read_text(encoding="utf-8") for file in content["files"])
+    trees = Trees(texts, tuple(content["columns"]))
+    _ = trees.boosters  # read now, so that a damaged box is refused here
+    return trees
