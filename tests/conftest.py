@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
-from clm_ml.config import Config
+from clm_ml.config import Config, load_config
+from clm_ml.datasets import simulate
 from clm_ml.tables import Tables, read_tables
 
 Rows = Sequence[Sequence[Any]]
@@ -50,6 +52,14 @@ def make_config(
 
 def _columns(name: str, rows: Rows) -> list[str]:
     return COLUMNS[name][: len(rows[0])]
+
+
+def make_simulated(folder: Path, customers: int = 400) -> Config:
+    """Draw a simulated shop, and learn from few as_ofs of it: enough to walk the whole way in seconds."""
+    simulate(customers, seed=3, out=folder)
+    config = load_config(folder / "shop.yaml")
+    train = config.train.model_copy(update={"step_days": 56, "most_as_ofs": 3})
+    return config.model_copy(update={"train": train, "threads": 1})
 
 
 @pytest.fixture(scope="session")

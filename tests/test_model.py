@@ -13,8 +13,7 @@ from pandas.testing import assert_frame_equal
 
 import clm_ml as clm
 from clm_ml.artifacts import new_box
-from clm_ml.config import Task
-from clm_ml.config.schema import MEANINGS
+from clm_ml.config import MEANINGS, Task
 from clm_ml.errors import ArtifactError, ModelError
 from clm_ml.evaluation import fit_baselines, metrics, value_metrics
 from clm_ml.examples import Examples, collect_examples, training_as_ofs

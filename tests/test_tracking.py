@@ -17,17 +17,14 @@ from clm_ml.model import load_model
 from clm_ml.pipeline import training
 from clm_ml.tracking import Run, fetch_box, log_run
 from clm_ml.tracking.store import OUTPUTS
+from tests.conftest import make_simulated
 
 AS_OF = "2025-08-01"
 
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("shop")
-    clm.simulate(400, seed=3, out=folder)
-    config = clm.load_config(folder / "shop.yaml")
-    train = config.train.model_copy(update={"step_days": 56, "most_as_ofs": 3})
-    return config.model_copy(update={"train": train, "threads": 1})
+    return make_simulated(tmp_path_factory.mktemp("shop"))
 
 
 @pytest.fixture(scope="module")

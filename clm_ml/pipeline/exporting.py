@@ -139,8 +139,8 @@ def _ranked(
         reserved=ledger.reserved(campaign, day),
         members=ledger.arms(campaign),
     )
-    unknown = "consent is not checked: no table of customers maps may_contact." if consent is None else ""
-    return ranked, tuple(warning for warning in (unknown,) if warning)
+    is_asked = consent is not None and "may_contact" in consent.columns
+    return ranked, () if is_asked else ("consent is not checked: no table of customers maps may_contact.",)
 
 
 def _consent(tables: Tables) -> pd.DataFrame | None:
