@@ -13,7 +13,7 @@ from pandas.testing import assert_frame_equal
 import clm_ml as clm
 from clm_ml.artifacts import open_box
 from clm_ml.config import Task
-from clm_ml.errors import ArtifactError, ModelError, TimelineError
+from clm_ml.errors import ArtifactError, ConfigError, ModelError, TimelineError
 from clm_ml.examples import Examples
 from clm_ml.model import REASONS
 from clm_ml.pipeline import judging, training
@@ -185,6 +185,16 @@ def test_a_champion_that_lacks_a_feature_or_is_damaged_is_not_compared(registry,
     assert gate(judged_of(came, good, as_of=AS_OF), shop).passed  # the drawn cohort has none of its features
     registry.champion = box.parent / "gone"
     assert gate(judged_of(came, good), shop).passed
+
+
+def test_a_store_that_cannot_be_used_is_told_before_a_box_is_written(registry, shop, monkeypatch, tmp_path):
+    def refuse(config, uri):
+        raise ConfigError("tracking.uri cannot be used")
+
+    monkeypatch.setattr(judging, "fetch_box", refuse)
+    with pytest.raises(ConfigError):
+        clm.train_box(shop, as_of=AS_OF, folder=tmp_path / "model")
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_champion_is_asked_of_the_very_customers_who_are_judged(registry, shop, tables, learned, box):

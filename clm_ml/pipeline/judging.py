@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from clm_ml.config import Config
-from clm_ml.errors import ClmError, ModelError
+from clm_ml.errors import ArtifactError, ModelError
 from clm_ml.evaluation import LEAKAGE_AUC, Verdict, fit_baselines, metrics, pass_gate, value_metrics
 from clm_ml.examples import Examples
 from clm_ml.features import against_habit
@@ -72,7 +72,7 @@ def _champion(config: Config, judged: Judged) -> Floats | None:
         if champion.facts["as_of"] > judged.facts["as_of"] or champion.task != config.task:
             return None
         return champion.order_probability(champion.complete(judged.cohort))
-    except ClmError:
+    except (ModelError, ArtifactError):  # there is none, it knows other columns, or it is damaged
         return None
 
 
