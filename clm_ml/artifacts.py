@@ -78,12 +78,18 @@ def refuse_existing(folder: Path, force: bool) -> None:
         above = next(parent for parent in folder.absolute().parents if parent.exists())
         if not above.is_dir():
             raise ArtifactError(f"{folder} cannot be written: {above} is a file, not a folder.")
-        if not os.path.lexists(folder):
-            return
-        if not force:
-            raise ArtifactError(f"{folder} exists already; choose another place, or replace it with --force.")
-        if folder.is_symlink() or not {"format", "kind", "files"} <= set(_manifest(folder)):
-            raise ArtifactError(f"{folder} is no box of clm-ml, so --force does not replace it; choose another place.")
+        if above == folder.absolute().parent:
+            with _alone_in(above):  # another run may be replacing the box at this very moment
+                _refuse_taken(folder, force)
+
+
+def _refuse_taken(folder: Path, force: bool) -> None:
+    if not os.path.lexists(folder):
+        return
+    if not force:
+        raise ArtifactError(f"{folder} exists already; choose another place, or replace it with --force.")
+    if folder.is_symlink() or not {"format", "kind", "files"} <= set(_manifest(folder)):
+        raise ArtifactError(f"{folder} is no box of clm-ml, so --force does not replace it; choose another place.")
 
 
 @contextmanager
@@ -108,7 +114,7 @@ def new_box(
         with _sentences(folder):
             _seal(hidden, kind, facts, private)
             with _alone_in(folder.parent):
-                refuse_existing(folder, force)
+                _refuse_taken(folder, force)
                 _put_in_place(hidden, folder)
 
 

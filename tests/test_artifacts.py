@@ -224,6 +224,21 @@ class TestPlaces:
         assert early == []
         assert seen(tmp_path) == ["box"]
 
+    def test_a_place_is_not_judged_while_another_run_changes_it(self, tmp_path):
+        fill(tmp_path / "box", "old")
+        other = os.open(tmp_path, os.O_RDONLY)
+        fcntl.flock(other, fcntl.LOCK_EX)
+        manifest, aside = tmp_path / "box" / "manifest.json", tmp_path / "aside"
+        manifest.rename(aside)
+
+        def put_back():
+            aside.rename(manifest)
+            os.close(other)
+
+        threading.Timer(0.2, put_back).start()
+        refuse_existing(tmp_path / "box", force=True)
+        assert open_box(tmp_path / "box", "scores").path("scores.csv").read_text() == "old"
+
     def test_runs_at_once_leave_one_whole_box_and_nothing_else(self, tmp_path):
         errors = []
 
