@@ -15,7 +15,7 @@ from clm_ml.config import Config
 from clm_ml.errors import TimelineError
 from clm_ml.features import build_features
 from clm_ml.labels import outcomes, refuse_open
-from clm_ml.snapshot import Prepared, days_known_by, take_snapshot
+from clm_ml.snapshot import Prepared, orders_known_by, take_snapshot
 from clm_ml.timeline import as_ofs_before, date_of, day_of, label_window
 
 __all__ = ["Examples", "collect_examples", "training_as_ofs"]
@@ -90,7 +90,7 @@ def collect_examples(
     """Describe everyone at each as_of, and put beside it what came in the label window.
 
     Args:
-        prepared: the days.
+        prepared: the tables, put together.
         config: for the task and `train.max_examples`; above it, a sample of customers is taken that depends on
             nothing but their ids.
         as_ofs: days whose label windows are closed by `known_by`, and by what the tables hold.
@@ -103,14 +103,14 @@ def collect_examples(
     known_by = min(known_by, prepared.tables.complete_until)
     people = take_snapshot(prepared, max(as_ofs)).customer_ids()  # nobody who comes later decides who is sampled
     share = min(1.0, config.train.max_examples / max(1, _count(people) * len(as_ofs)))
-    engine, days = prepared.tables.engine, days_known_by(prepared, known_by)
+    engine, orders = prepared.tables.engine, orders_known_by(prepared, known_by)
     sample = None if share == 1.0 else engine.sample(people, "customer_id", share)
     frames = []
     for as_of in sorted(as_ofs):
         window = label_window(as_of, config.task.horizon_days)
         refuse_open(window, known_by)
         features = build_features(take_snapshot(prepared, as_of, sample), config.task)
-        labelled = features.join(outcomes(days, window), on="customer_id", how="left")
+        labelled = features.join(outcomes(orders, window), on="customer_id", how="left")
         frames.append(engine.collect(labelled, "customer_id").to_pandas())
         tick(date_of(as_of).isoformat())
     frame = pd.concat(frames, ignore_index=True)

@@ -1,6 +1,6 @@
 """What counts as coming back, and as spending: the outcome of a label window.
 
-A frame of order days comes in and a frame of outcomes goes out; what was known before as_of is another room's
+A frame of orders comes in and a frame of outcomes goes out; what was known before as_of is another room's
 business, and the two meet in `examples`.
 """
 
@@ -16,11 +16,11 @@ from clm_ml.timeline import Window, date_of
 __all__ = ["outcomes", "refuse_open"]
 
 
-def outcomes(order_days: nw.LazyFrame[Any], window: Window) -> nw.LazyFrame[Any]:
+def outcomes(orders: nw.LazyFrame[Any], window: Window) -> nw.LazyFrame[Any]:
     """Tell who ordered in a window, and for how much.
 
     Args:
-        order_days: a row per customer and day: `customer_id, day, orders, gross_minor, returned_minor`.
+        orders: a row per customer, day and order: `customer_id, day, orders, gross_minor, returned_minor`.
         window: the days from as_of up to as_of + horizon_days.
 
     Returns:
@@ -28,7 +28,7 @@ def outcomes(order_days: nw.LazyFrame[Any], window: Window) -> nw.LazyFrame[Any]
         one order, else 0) and `spent` (amount after returns, in the currency; can be negative). Who is not in
         it did neither.
     """
-    inside = order_days.filter(window.holds(nw.col("day"))).group_by("customer_id")
+    inside = orders.filter(window.holds(nw.col("day"))).group_by("customer_id")
     sums = inside.agg(
         nw.col("orders").max().cast(nw.Int64).alias("most_orders"),
         (nw.col("gross_minor").sum() - nw.col("returned_minor").sum()).cast(nw.Int64).alias("net_minor"),

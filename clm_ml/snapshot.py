@@ -1,6 +1,6 @@
 """The airlock: the world as known when as_of began.
 
-`prepare` reads the raw rows once and folds them into days; `take_snapshot` cuts the days off at an as_of. What
+`prepare` reads the raw rows once and puts orders together; `take_snapshot` cuts all off at an as_of. What
 is handed on holds no row of the as_of's day or later, nor one that was loaded only then: a feature builder
 cannot see the future, because the future is not in it.
 """
@@ -13,76 +13,87 @@ from typing import Any
 
 import narwhals as nw
 
+from clm_ml.engine import Engine
 from clm_ml.errors import TimelineError
 from clm_ml.tables import Tables
 from clm_ml.timeline import date_of
 
-__all__ = ["Prepared", "Snapshot", "days_known_by", "prepare", "take_snapshot"]
+__all__ = ["Prepared", "Snapshot", "orders_known_by", "prepare", "take_snapshot"]
 
 Frame = nw.LazyFrame[Any]
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """The tables folded into days, kept in the engine.
+    """The tables folded as far as no as_of matters, kept in the engine.
 
-    `order_days` has one row per customer and day with an order or a return, `event_days` one per customer and
-    day with an event, `customers` one per person of the customer table. Where rows can arrive late (`loaded_at`
-    is mapped) days have to be folded again at each as_of, because which line of an order came first depends on
-    what had arrived: from `order_parts`, one row per customer, day, day known and order.
+    `orders` has one row per customer, order and day with a line of it, `events` one per event, `customers` one per
+    person of the customer table. Where rows can arrive late (`loaded_at` is mapped) orders have to be put together
+    again at each as_of, because which line came first depends on what had arrived: from `late_parts`, one row per
+    customer, order, day and day known.
     """
 
     tables: Tables
-    order_days: Frame = field(repr=False)
-    order_parts: Frame | None = field(repr=False)
-    event_days: Frame | None = field(repr=False)
+    orders: Frame = field(repr=False)
+    late_parts: Frame | None = field(repr=False)
+    events: Frame | None = field(repr=False)
     customers: Frame | None = field(repr=False)
+
+    def drop(self) -> None:
+        """Give back its memory, once no further as_of is asked for."""
+        for frame in (self.orders, self.late_parts, self.events, self.customers):
+            if frame is not None:
+                self.tables.engine.drop(frame)
 
 
 @dataclass(frozen=True)
 class Snapshot:
     """Rows known before `as_of`, and nothing else.
 
-    `order_days`: customer_id, day, orders, gap_days (since the previous order day; null on the first and on
-    days without an order), gross_minor, returned_minor, returns (lines). `event_days`: customer_id, day, events
-    and one count per meaning. `customers`: customer_id, created_day, has_email; those whose day of creation
-    nobody tells are among them, but only an order or an event makes them known.
+    `orders`: customer_id, day, orders (that begin with this row), order_days (1 on one row of each day on which an
+    order begins), gap_days (since the previous such day; null on the first, and where order_days is 0), gross_minor,
+    returned_minor, returns (lines). `events`: customer_id, day, kind (a number
+    for the event's type; `kinds` has those of each meaning). `customers`: customer_id, created_day, has_email; those
+    whose day of creation nobody tells are among them, but only an order or an event makes them known.
     """
 
     as_of: int
-    order_days: Frame = field(repr=False)
-    event_days: Frame | None = field(repr=False)
+    orders: Frame = field(repr=False)
+    events: Frame | None = field(repr=False)
     customers: Frame | None = field(repr=False)
-    meanings: tuple[str, ...] = ()
+    kinds: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def customer_ids(self) -> Frame:
         """List everyone known, one row each: by an order, a return, an event, or having been created."""
         created = None if self.customers is None else self.customers.filter(~nw.col("created_day").is_null())
-        return _ids(self.order_days, self.event_days, created)
+        return _ids(self.orders, self.events, created)
 
 
 def prepare(tables: Tables) -> Prepared:
-    """Fold the tables into days: one pass over the raw rows, for any number of as_ofs.
+    """Fold the tables: one pass over the raw rows, for any number of as_ofs.
 
-    Each meaning an event type can have becomes a count of its own.
+    Events are few a day and are not folded, but of each only what features ask is kept.
     """
     keep, late = tables.engine.keep, tables.has_loaded_at
     parts = keep(_order_parts(tables.orders, late))
+    orders = keep(_with_beginnings(_known_parts(parts, tables.complete_until) if late else parts, tables.engine))
+    if not late:
+        tables.engine.drop(parts)
     events, people = tables.events, tables.customers
     return Prepared(
         tables=tables,
-        order_days=keep(_daily(parts), "customer_id", "day"),
-        order_parts=parts if late else None,
-        event_days=None if events is None else keep(_event_days(events, tables.meanings, late), "customer_id", "day"),
-        customers=None if people is None else keep(_people(people), "customer_id"),
+        orders=orders,
+        late_parts=parts if late else None,
+        events=None if events is None else keep(_with_kinds(events, tables.meanings)),
+        customers=None if people is None else keep(_people(people)),
     )
 
 
 def take_snapshot(prepared: Prepared, as_of: int, customers: Frame | None = None) -> Snapshot:
-    """Cut the prepared days off at the first instant of `as_of`.
+    """Cut what is prepared off at the first instant of `as_of`.
 
     Args:
-        prepared: the days.
+        prepared: the tables, folded.
         as_of: a day number; its own rows are already outcome.
         customers: if given, only these (a frame with `customer_id`), as when learning from a sample.
 
@@ -91,22 +102,22 @@ def take_snapshot(prepared: Prepared, as_of: int, customers: Frame | None = None
     """
     _refuse_unknowable(as_of, prepared.tables)
     prepared = prepared if customers is None else _only(prepared, customers)
-    event_days, people = prepared.event_days, prepared.customers
+    events, people = prepared.events, prepared.customers
     created = nw.col("created_day")
     return Snapshot(
         as_of=as_of,
-        order_days=days_known_by(prepared, as_of),
-        event_days=None if event_days is None else event_days.filter(_known(as_of)),
+        orders=orders_known_by(prepared, as_of),
+        events=None if events is None else events.filter(_known(as_of)),
         customers=None if people is None else people.filter(created.is_null() | (created < as_of)),
-        meanings=tuple(prepared.tables.meanings),
+        kinds=_kinds(prepared.tables.meanings),
     )
 
 
-def days_known_by(prepared: Prepared, day: int) -> Frame:
-    """Give the order days made of rows that had arrived before `day`: the outcomes one could know then."""
-    if prepared.order_parts is not None:
-        return _daily(prepared.order_parts.filter(_known(day)))
-    return prepared.order_days.filter(_known(day))
+def orders_known_by(prepared: Prepared, day: int) -> Frame:
+    """Give the orders made of rows that had arrived before `day`: the outcomes one could know then."""
+    if prepared.late_parts is not None:
+        return _with_beginnings(_known_parts(prepared.late_parts, day), prepared.tables.engine)
+    return prepared.orders.filter(_known(day))
 
 
 def _refuse_unknowable(as_of: int, tables: Tables) -> None:
@@ -125,7 +136,7 @@ def _only(prepared: Prepared, customers: Frame) -> Prepared:
     def theirs(frame: Any) -> Any:
         return None if frame is None else frame.join(customers.select("customer_id"), on="customer_id", how="semi")
 
-    names = ("order_days", "order_parts", "event_days", "customers")
+    names = ("orders", "late_parts", "events", "customers")
     return replace(prepared, **{name: theirs(getattr(prepared, name)) for name in names})
 
 
@@ -137,76 +148,96 @@ def _ids(*frames: Frame | None) -> Frame:
     return nw.concat([frame.select("customer_id") for frame in frames if frame is not None]).unique("customer_id")
 
 
+_SUMS = {"sale_lines": nw.Int32, "lines": nw.Int32, "gross_minor": nw.Int64, "returned_minor": nw.Int64}
+
+
 def _order_parts(lines: Frame, late: bool) -> Frame:
     """Fold lines into the parts of an order that share a day (and a day of becoming known)."""
     sale = ~nw.col("is_return")
     key = ["customer_id", "day", "known_day"] if late else ["customer_id", "day"]
     has_orders = "order_id" in lines.collect_schema().names()
-    counted = nw.when(sale).then(nw.lit(1)).otherwise(nw.lit(0))
+    amount = nw.col("amount_minor")
     folded = (
         lines.with_columns(
-            sale=counted.cast(nw.Int64),
-            gross_minor=nw.when(sale).then(nw.col("amount_minor")).otherwise(nw.lit(0)).cast(nw.Int64),
-            returned_minor=nw.when(sale).then(nw.lit(0)).otherwise(-nw.col("amount_minor")).cast(nw.Int64),
+            sale=nw.when(sale).then(nw.lit(1)),
+            gross_minor=nw.when(sale).then(amount).otherwise(nw.lit(0)).cast(nw.Int64),
+            returned_minor=nw.when(sale).then(nw.lit(0)).otherwise(-amount).cast(nw.Int64),
         )
         .group_by([*key, "order_id"] if has_orders else key)
         .agg(
-            nw.col("sale").sum().cast(nw.Int64).alias("sale_lines"),
-            nw.col("sale").count().cast(nw.Int64).alias("lines"),
-            nw.col("gross_minor").sum().cast(nw.Int64),
-            nw.col("returned_minor").sum().cast(nw.Int64),
+            nw.col("sale").count().cast(nw.Int32).alias("sale_lines"),
+            nw.len().cast(nw.Int32).alias("lines"),
+            *(nw.col(name).sum().cast(nw.Int64) for name in ("gross_minor", "returned_minor")),
         )
     )
     return folded if late else folded.with_columns(known_day=nw.col("day"))
 
 
-def _daily(parts: Frame) -> Frame:
-    """Fold the parts of orders into days: an order counts on the day of its first line.
+def _known_parts(parts: Frame, by: int) -> Frame:
+    """Put together what had arrived before a day, whenever it had."""
+    key = [name for name in ("customer_id", "order_id", "day") if name in parts.collect_schema().names()]
+    sums = (nw.col(name).sum().cast(kind) for name, kind in _SUMS.items())
+    return parts.filter(_known(by)).group_by(key).agg(nw.col("known_day").max(), *sums)
 
-    A line without an order_id is an order by itself.
+
+def _with_beginnings(parts: Frame, engine: Engine) -> Frame:
+    """Tell how many orders begin with each part, and how long after the customer's previous order day.
+
+    An order begins on the day of its first line; a line without an order_id is an order by itself. Of the orders that
+    begin on one day, one bears its gap and counts the day: which one is nobody's business.
     """
-    key, named = ["customer_id", "day"], "order_id" in parts.collect_schema().names()
-    alone = nw.when(nw.col("order_id").is_null()).then(nw.col("sale_lines")).otherwise(nw.lit(0))
-    days = parts.group_by(key).agg(
-        (alone if named else nw.col("sale_lines")).sum().cast(nw.Int64).alias("orders"),
-        nw.col("gross_minor").sum().cast(nw.Int64),
-        nw.col("returned_minor").sum().cast(nw.Int64),
-        (nw.col("lines").sum() - nw.col("sale_lines").sum()).cast(nw.Int64).alias("returns"),
-        nw.col("known_day").max(),
+    sold = nw.col("sale_lines")
+    begins, continued = sold, None
+    if "order_id" in parts.collect_schema().names():
+        begins = nw.when(nw.col("order_id").is_null() | (sold == 0)).then(sold).otherwise(nw.lit(1))
+        continued = _continued(parts, engine)
+    if continued is not None:
+        parts = parts.join(continued, on=["customer_id", "order_id", "day"], how="left")
+        begins = nw.when(nw.col("is_continued").is_null()).then(begins).otherwise(nw.lit(0))
+    counted = parts.with_columns(orders=begins.cast(nw.Int32)).with_columns(is_order=nw.col("orders") > 0)
+    previous = nw.col("day").shift(1).over("customer_id", "is_order", order_by="day")
+    since = nw.when(nw.col("is_order")).then(nw.col("day") - previous)
+    is_new = nw.col("is_order") & (nw.col("since").is_null() | (nw.col("since") > 0))
+    return counted.with_columns(since=since).select(
+        "customer_id",
+        "day",
+        "known_day",
+        "orders",
+        order_days=nw.when(is_new).then(nw.lit(1)).otherwise(nw.lit(0)).cast(nw.Int32),
+        gap_days=nw.when(nw.col("since") > 0).then(nw.col("since")).cast(nw.Int32),
+        gross_minor=nw.col("gross_minor"),
+        returned_minor=nw.col("returned_minor"),
+        returns=nw.col("lines") - sold,
     )
-    if named:
-        begun = nw.col("orders_begun").fill_null(0)
-        days = days.join(_orders_begun(parts), on=key, how="left").with_columns(orders=nw.col("orders") + begun)
-    return _with_gaps(days.drop("orders_begun", strict=False))
 
 
-def _orders_begun(parts: Frame) -> Frame:
-    """Count the orders whose first line is of each day."""
+def _continued(parts: Frame, engine: Engine) -> Frame | None:
+    """Find the parts of orders that had begun with an earlier part; None where every order has one part."""
+    order = ["customer_id", "order_id"]
     sold = parts.filter(nw.col("sale_lines") > 0, ~nw.col("order_id").is_null())
-    firsts = sold.group_by("customer_id", "order_id").agg(nw.col("day").min())
-    return firsts.group_by("customer_id", "day").agg(nw.len().cast(nw.Int64).alias("orders_begun"))
+    parted = engine.repeated(sold, *order)
+    if parted is None:
+        return None
+    theirs = sold.join(parted, on=order, how="semi")
+    firsts = theirs.group_by(order).agg(nw.col("day").min().alias("first_day"))
+    later = theirs.join(firsts, on=order, how="inner").filter(nw.col("day") > nw.col("first_day"))
+    return later.select(*order, "day", is_continued=nw.lit(True))
 
 
-def _with_gaps(days: Frame) -> Frame:
-    """Give each order day the days since the customer's previous one; a gap belongs to the day that ends it."""
-    ordered = days.with_columns(is_order_day=nw.col("orders") > 0)
-    previous = nw.col("day").shift(1).over("customer_id", "is_order_day", order_by="day")
-    gap = nw.when(nw.col("is_order_day")).then((nw.col("day") - previous).cast(nw.Int64))
-    return ordered.with_columns(gap_days=gap).drop("is_order_day")
+def _kinds(meanings: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[int, ...]]:
+    """Number the event types that mean something, from 1 and in the order of the alphabet."""
+    types = sorted({name for types in meanings.values() for name in types})
+    return {meaning: tuple(types.index(name) + 1 for name in names) for meaning, names in meanings.items()}
 
 
-def _event_days(events: Frame, meanings: Mapping[str, tuple[str, ...]], late: bool) -> Frame:
-    """Count a day's events, and those of each meaning: as short integers, since a day's counts are small."""
-    means = {meaning: nw.col("event_type").is_in(list(types)) for meaning, types in meanings.items()}
-    folded = (
-        events.with_columns(**{meaning: nw.when(does).then(nw.lit(1)) for meaning, does in means.items()})
-        .group_by(["customer_id", "day", "known_day"] if late else ["customer_id", "day"])
-        .agg(
-            nw.len().cast(nw.Int32).alias("events"),
-            *(nw.col(meaning).count().cast(nw.Int32) for meaning in meanings),
-        )
-    )
-    return folded if late else folded.with_columns(known_day=nw.col("day"))
+def _with_kinds(events: Frame, meanings: Mapping[str, tuple[str, ...]]) -> Frame:
+    """Keep of each event its customer, its days and its kind; 0 is a type without a meaning."""
+    kinds = _kinds(meanings)
+    kind = nw.lit(0)
+    for meaning, types in meanings.items():
+        for number, name in zip(kinds[meaning], types, strict=True):
+            kind = nw.when(nw.col("event_type") == name).then(nw.lit(number)).otherwise(kind)
+    return events.select("customer_id", "day", "known_day", kind=kind.cast(nw.Int16))
 
 
 def _people(customers: Frame) -> Frame:

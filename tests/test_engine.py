@@ -705,7 +705,7 @@ def test_numbers_as_dates_are_refused_with_a_way_to_say_how_they_are_written(eng
 def test_python_reads_the_same_instants_on_the_same_days(engine, when, zone, written_in):
     when = when.replace(microsecond=0, tzinfo=UTC)
     local = when.astimezone(ZoneInfo(zone))
-    sql = Engine(engine._connection, zone).as_instant("x", "VARCHAR", None, "key")
+    sql = Engine(engine._connection, zone, engine._spill).as_instant("x", "VARCHAR", None, "key")
     written = texts(when.astimezone(ZoneInfo(written_in)).isoformat())
     wall_seconds = int(local.replace(tzinfo=UTC).timestamp())
     assert read(engine, engine.day_of(sql), written, "VARCHAR") == [wall_seconds // 86_400]

@@ -4,14 +4,14 @@ import pytest
 
 from clm_ml.errors import TimelineError
 from clm_ml.labels import outcomes, refuse_open
-from clm_ml.snapshot import days_known_by, prepare
+from clm_ml.snapshot import orders_known_by, prepare
 from clm_ml.timeline import Window, label_window, parse_day
 
 WINDOW = label_window(parse_day("2024-06-01"), 30)
 
 
 def came(tables, known_by="2024-12-31"):
-    days = days_known_by(prepare(tables), parse_day(known_by))
+    days = orders_known_by(prepare(tables), parse_day(known_by))
     rows = tables.engine.collect(outcomes(days, WINDOW), "customer_id").to_pylist()
     return [(row["customer_id"], row["ordered"], row["spent"]) for row in rows]
 

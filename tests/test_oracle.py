@@ -166,6 +166,12 @@ class Lazily:
     def keep(self, frame, *_):
         return frame
 
+    def drop(self, _):
+        pass
+
+    def repeated(self, rows, *columns):
+        return rows.group_by(*columns).agg(nw.len().alias("rows")).filter(nw.col("rows") > 1).drop("rows")
+
 
 @pytest.mark.parametrize("as_of", AS_OFS)
 @pytest.mark.parametrize(("seed", "is_late"), [(1, False), (2, True)])

@@ -1,9 +1,12 @@
 """The airlock: what is known when as_of begins."""
 
+from dataclasses import replace
+
+import narwhals as nw
 import pytest
 
 from clm_ml.errors import TimelineError
-from clm_ml.snapshot import days_known_by, prepare, take_snapshot
+from clm_ml.snapshot import orders_known_by, prepare, take_snapshot
 from clm_ml.timeline import date_of, parse_day
 
 
@@ -13,7 +16,16 @@ def drawn(tables, frame, *names):
 
 
 def order_days(tables, as_of, names=("orders", "gap_days", "gross_minor", "returned_minor", "returns")):
-    return drawn(tables, take_snapshot(prepare(tables), parse_day(as_of)).order_days, *names)
+    """Tell orders by the day: sums, and the one gap that a day can have."""
+    days = {}
+    for who, day, *values in drawn(tables, take_snapshot(prepare(tables), parse_day(as_of)).orders, *names):
+        days.setdefault((who, day), []).append(values)
+    return [(*key, *map(total, zip(*rows, strict=True))) for key, rows in days.items()]
+
+
+def total(values):
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
 
 
 def everyone(tables, as_of):
@@ -130,10 +142,10 @@ def test_an_event_is_known_only_once_it_was_loaded(shop):
         [("a", "2024-01-05", "visit", "2024-01-20"), ("a", "2024-01-05", "ticket", "2024-01-05")],
     )
     prepared = prepare(tables)
-    for as_of, counts in (("2024-01-20", [(1, 0, 1)]), ("2024-01-21", [(1, 0, 1), (1, 1, 0)])):
+    for as_of, meant in (("2024-01-20", ["ticket"]), ("2024-01-21", ["ticket", "visit"])):
         snapshot = take_snapshot(prepared, parse_day(as_of))
-        found = drawn(tables, snapshot.event_days, "events", "visit", "ticket")
-        assert sorted(row[2:] for row in found) == counts
+        kinds = [snapshot.kinds[meaning][0] for meaning in meant]
+        assert sorted(row[2] for row in drawn(tables, snapshot.events, "kind")) == kinds
 
 
 def test_outcomes_are_those_that_had_arrived(shop):
@@ -141,14 +153,33 @@ def test_outcomes_are_those_that_had_arrived(shop):
     tables = shop(rows)
     prepared = prepare(tables)
     for known_by, ids in (("2024-01-20", ["a"]), ("2024-01-21", ["a", "b"])):
-        known = days_known_by(prepared, parse_day(known_by))
+        known = orders_known_by(prepared, parse_day(known_by))
         assert tables.engine.collect(known, "customer_id").column("customer_id").to_pylist() == ids
 
 
-def test_days_have_one_shape_whether_or_not_rows_can_be_late(shop):
+def test_of_several_orders_of_a_day_one_counts_the_day_and_bears_the_gap(shop):
+    tables = shop([("a", "2024-01-01", 1.0, "1"), ("a", "2024-01-05", 2.0, "2"), ("a", "2024-01-05", 3.0, "3")])
+    orders = take_snapshot(prepare(tables), parse_day("2024-02-01")).orders
+    assert sorted(drawn(tables, orders, "orders", "order_days"))[1:] == [
+        ("a", "2024-01-05", 1, 0),
+        ("a", "2024-01-05", 1, 1),
+    ]
+    assert sorted(drawn(tables, orders.filter(nw.col("order_days") == 1), "gap_days"))[1:] == [("a", "2024-01-05", 4)]
+    assert tables.engine.collect(orders.filter(nw.col("order_days") == 0))["gap_days"].to_pylist() == [None]
+
+
+def test_an_event_type_of_two_meanings_and_one_of_none_have_their_kinds(shop):
+    tables = shop([("a", "2024-01-01", 1.0)], [("a", "2024-01-02", name) for name in ("chat", "visit", "other")])
+    tables = replace(tables, meanings={"visit": ("visit", "chat"), "ticket": ("chat",)})
+    snapshot = take_snapshot(prepare(tables), parse_day("2024-02-01"))
+    assert snapshot.kinds == {"visit": (2, 1), "ticket": (1,)}
+    assert sorted(row[2] for row in drawn(tables, snapshot.events, "kind")) == [0, 1, 2]
+
+
+def test_orders_have_one_shape_whether_or_not_rows_can_be_late(shop):
     on_time = prepare(shop([("a", "2024-01-01", 1.0, "1")]))
     late = prepare(shop([("a", "2024-01-01", 1.0, "1", "2024-01-03")]))
-    assert on_time.order_days.collect_schema().names() == late.order_days.collect_schema().names()
+    assert on_time.orders.collect_schema().names() == late.orders.collect_schema().names()
 
 
 def test_everyone_is_known_by_an_order_a_return_an_event_or_having_been_created(shop):
@@ -194,5 +225,5 @@ def test_only_the_customers_asked_for_are_in_a_sampled_snapshot(shop):
     some = tables.engine.lazy("SELECT unnest(['b', 'v']) AS customer_id")
     snapshot = take_snapshot(prepare(tables), parse_day("2024-02-01"), some)
     assert tables.engine.collect(snapshot.customer_ids(), "customer_id").column(0).to_pylist() == ["b", "v"]
-    assert [row[0] for row in drawn(tables, snapshot.order_days)] == ["b"]
-    assert [row[0] for row in drawn(tables, snapshot.event_days)] == ["v"]
+    assert [row[0] for row in drawn(tables, snapshot.orders)] == ["b"]
+    assert [row[0] for row in drawn(tables, snapshot.events)] == ["v"]

@@ -40,7 +40,7 @@ def described(tables, as_of=AS_OF):
 
 
 def came(tables, as_of=AS_OF):
-    found = outcomes(prepare(tables).order_days, label_window(parse_day(as_of), HORIZON))
+    found = outcomes(prepare(tables).orders, label_window(parse_day(as_of), HORIZON))
     return {row["customer_id"]: (row["ordered"], row["spent"]) for row in tables.engine.collect(found).to_pylist()}
 
 

@@ -6,7 +6,7 @@ The only room that knows DuckDB. What leaves it are lazy Narwhals frames, Arrow 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import pyarrow as pa
 from clm_ml.config import Config, Table
 from clm_ml.engine.expression import as_literal, expression_to_sql, quoted
 from clm_ml.engine.reading import Reading
+from clm_ml.engine.repeats import repeated
 from clm_ml.engine.sources import SHOP, Source, files_to_sql, find_files, is_text, names_a_table, table_to_sql
 from clm_ml.engine.words import first_sentence, in_words
 from clm_ml.errors import ConfigError, DataError
@@ -24,7 +25,9 @@ from clm_ml.errors import ConfigError, DataError
 __all__ = ["BATCH_ROWS", "Engine", "open_engine"]
 
 BATCH_ROWS = 65_536
+_DIGESTS = 1_000_000
 
+_ALL_OF = "SELECT * FROM "
 _UNREAD = "the tables cannot be read to their end"
 _OF_THE_CONFIG = (
     duckdb.BinderException,
@@ -42,9 +45,10 @@ class Engine(Reading):
     engine answers nothing else.
     """
 
-    def __init__(self, connection: Any, zone: str) -> None:
+    def __init__(self, connection: Any, zone: str, spill: Path) -> None:
         super().__init__(zone)
         self._connection = connection
+        self._spill = spill
         self._kept = 0
 
     def close(self) -> None:
@@ -160,10 +164,30 @@ class Engine(Reading):
         with in_words(_UNREAD):
             return self.lazy(self._kept_as(_ordered(frame, order_by)))
 
+    def drop(self, kept: nw.LazyFrame[Any]) -> None:
+        """Give back the memory of a kept frame; it and what was made of it can be read no more."""
+        self._connection.sql(f"DROP TABLE {kept.to_native().sql_query().removeprefix(_ALL_OF)}")
+
     def _kept_as(self, sql: str) -> str:
         name = f"kept_{self._next()}"
         self._connection.sql(f"CREATE TEMP TABLE {name} AS {sql}")
         return f"SELECT * FROM {name}"
+
+    def repeated(self, rows: nw.LazyFrame[Any], *columns: str) -> nw.LazyFrame[Any] | None:
+        """Find the keys that several rows have, each once; None if there are none."""
+        key, sql = ", ".join(map(quoted, columns)), _ordered(rows)
+        digests = self.repeated_digests(sql, columns)
+        if digests is None:
+            return None
+        suspects = f"SELECT {key} FROM ({sql}) WHERE hash({key}) IN ({digests})"
+        return self.keep(self.lazy(f"{suspects} GROUP BY ALL HAVING count(*) > 1"))
+
+    def repeated_digests(self, sql: str, columns: Iterable[str]) -> str | None:
+        """Find the hashes of columns that several rows of a query have, as a query; None if there are none."""
+        digests = self._connection.sql(f"SELECT hash({', '.join(map(quoted, columns))}) FROM ({sql})")
+        with in_words(_UNREAD):
+            found = repeated((batch.column(0).to_numpy() for batch in digests.to_arrow_reader(_DIGESTS)), self._spill)
+        return self._kept_as(self.given(pa.table({"digest": found})).to_native().sql_query()) if len(found) else None
 
     def sample(self, frame: nw.LazyFrame[Any], column: str, share: float) -> nw.LazyFrame[Any]:
         """Keep the rows whose text in `column` hashes (SHA-256) into the first `share` of all hashes.
@@ -230,7 +254,7 @@ def open_engine(config: Config) -> Engine:
         raise ConfigError(f"the engine does not start: {first_sentence(error)}.") from None
     if config.engine != "duckdb":
         _attach(connection, config.path(config.engine.removeprefix("duckdb:///")))
-    return Engine(connection, config.timezone)
+    return Engine(connection, config.timezone, Path(spill))
 
 
 def _attach(connection: Any, file: Path) -> None:

@@ -35,11 +35,18 @@ class Reading:
         if not is_text_type(kind):
             return f"CAST({sql} AS VARCHAR)"
         text = _text(sql, kind)
-        return f"CASE WHEN regexp_full_match({text}, '[!-~]+') THEN {text} ELSE nullif(trim({text}, {_BLANKS}), '') END"
+        plain = f"{text} BETWEEN '!' AND '~' AND ({text})[-1] BETWEEN '!' AND '~'"  # most are: trimming costs more
+        return f"CASE WHEN {plain} THEN {text} ELSE nullif(trim({text}, {_BLANKS}), '') END"
 
     def as_id(self, sql: str, kind: str) -> str:
         """Read an id as text: `007` stays, `17850.0` is `17850`, as a float that went through a CSV is written."""
-        return rf"regexp_replace({self.as_text(sql, kind)}, '^([1-9][0-9]*)[.]0+$', '\1')"
+        text = self.as_text(sql, kind)
+        whole = rf"regexp_replace({text}, '^([1-9][0-9]*)[.]0+$', '\1')"
+        if not is_text_type(kind):
+            return whole
+        raw = _text(sql, kind)
+        plain = f"{raw} BETWEEN '!' AND '~' AND ({raw})[-1] BETWEEN '1' AND '~'"  # most are: no end to be looked at
+        return f"CASE WHEN {plain} THEN {raw} WHEN contains({raw}, '.') THEN {whole} ELSE {text} END"
 
     def as_number(self, sql: str) -> str:
         """Read a finite number; anything else becomes null."""
@@ -67,7 +74,14 @@ class Reading:
         """Say whether there is a value at all, readable or not; NaN and blank text are none."""
         if kind in ("DOUBLE", "FLOAT"):
             return f"({sql} IS NOT NULL AND NOT isnan({sql}))"
-        return f"({self.as_text(sql, kind)} IS NOT NULL)"
+        if not is_text_type(kind):
+            return f"({sql} IS NOT NULL)"
+        text = _text(sql, kind)
+        return f"({text} IS NOT NULL AND ({text} BETWEEN '!' AND '~' OR trim({text}, {_BLANKS}) <> ''))"
+
+    def is_word(self, sql: str, kind: str) -> str:
+        """Say whether a value can be read as a word (`as_text`): infinity is a value, but no word."""
+        return f"(isfinite({sql}) IS TRUE)" if kind in ("DOUBLE", "FLOAT") else self.is_given(sql, kind)
 
     def as_instant(self, sql: str, kind: str, date_format: str | None, where: str) -> str:
         """Read an instant as a timestamp in the business time zone; the unreadable becomes null.

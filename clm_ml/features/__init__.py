@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import narwhals as nw
@@ -24,14 +24,16 @@ def build_features(snapshot: Snapshot, task: Task) -> nw.LazyFrame[Any]:
     and shares of nothing are null. Columns are the catalogue's, but for those against the customer's habit, which
     need a fitted `Rhythm` (see `against_habit`); and `as_of` and `has_email`, which segments ask of visitors.
     """
-    orders, events, ratios = _families(snapshot.as_of, task, snapshot.meanings, snapshot.event_days is not None)
-    frame = snapshot.customer_ids().join(aggregate(snapshot.order_days, orders), on="customer_id", how="left")
-    if snapshot.event_days is not None:
-        frame = frame.join(aggregate(snapshot.event_days, events), on="customer_id", how="left")
-    filled = [nw.col(f.name).fill_null(f.absent) for f in (*orders, *events) if f.absent is not None]
-    frame = _with_person(frame.with_columns(*filled), snapshot)
+    as_of, kinds = snapshot.as_of, None if snapshot.events is None else snapshot.kinds
+    orders, events, ratios = _families(as_of, task, kinds)
+    frame = aggregate(snapshot.orders, orders, as_of)
+    if snapshot.events is not None:
+        frame = _with_all(frame, aggregate(snapshot.events, events, as_of))
+    frame = _with_person(frame, snapshot)
+    counted = [nw.col(f.name) if f.absent is None else nw.col(f.name).fill_null(f.absent) for f in (*orders, *events)]
+    frame = frame.select("customer_id", *counted, "has_email")
     frame = frame.with_columns(*(feature.value.cast(nw.Float64).alias(feature.name) for feature in ratios))
-    return frame.with_columns(as_of=nw.lit(snapshot.as_of, dtype=nw.Int32))
+    return frame.with_columns(as_of=nw.lit(as_of, dtype=nw.Int32))
 
 
 def against_habit(features: Any, rhythm: Rhythm, lapse: Lapse) -> Any:
@@ -54,25 +56,34 @@ def catalogue(task: Task, meanings: Sequence[str] = (), has_events: bool = True)
     >>> [f.name for f in catalogue(Task(), has_events=False)][:3]
     ['days_since_last_order', 'days_since_first_order', 'orders_ever']
     """
-    orders, events, ratios = _families(0, task, tuple(meanings), has_events)
+    orders, events, ratios = _families(0, task, dict.fromkeys(meanings, (1,)) if has_events else None)
     fitted = habit(Rhythm(1.0, 1.0), Lapse())
     return [*orders, *events, *ratios, *fitted]
 
 
 def _families(
-    as_of: int, task: Task, meanings: Sequence[str], has_events: bool
+    as_of: int, task: Task, kinds: Mapping[str, Sequence[int]] | None
 ) -> tuple[list[Feature], list[Feature], list[Feature]]:
-    """List the aggregates over order days, those over event days, and what is computed from both."""
+    """List the aggregates over order days, those over events (None: no event log), and what is computed from both."""
     windows = task.windows_days
     orders = [*rfm(as_of, windows), *cadence()]
     ratios = [*rfm_ratios(windows), *cadence_ratios()]
-    if not has_events:
+    if kinds is None:
         return orders, [], ratios
-    return orders, engagement(as_of, windows, meanings), [*ratios, *engagement_ratios(windows)]
+    return orders, engagement(as_of, windows, kinds), [*ratios, *engagement_ratios(windows)]
+
+
+def _with_all(frame: nw.LazyFrame[Any], other: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+    """Join two frames so that whoever is in one of them is in the result."""
+    both = frame.join(other, on="customer_id", how="full", suffix="_other")
+    return both.with_columns(customer_id=nw.coalesce("customer_id", "customer_id_other")).drop("customer_id_other")
 
 
 def _with_person(frame: nw.LazyFrame[Any], snapshot: Snapshot) -> nw.LazyFrame[Any]:
+    """Add who is known by having been created, and for everyone whether there is an e-mail address."""
     if snapshot.customers is None:
         return frame.with_columns(has_email=nw.lit(False))
-    joined = frame.join(snapshot.customers.select("customer_id", "has_email"), on="customer_id", how="left")
-    return joined.with_columns(nw.col("has_email").fill_null(False))
+    people = snapshot.customers.select("customer_id", "has_email", is_known=~nw.col("created_day").is_null())
+    everyone = _with_all(frame.with_columns(did_something=nw.lit(True)), people)
+    known = nw.coalesce(nw.col("did_something"), nw.col("is_known"))
+    return everyone.filter(known).drop("did_something", "is_known").with_columns(nw.col("has_email").fill_null(False))

@@ -20,12 +20,12 @@ __all__ = ["Rhythm", "cadence", "cadence_ratios", "fit_rhythm", "habit"]
 
 
 def cadence() -> list[Feature]:
-    """List the cadence features that are aggregates over a customer's order days.
+    """List the cadence features that are aggregates over a customer's orders.
 
-    Grain: order days. A gap is from one order day to the next, so at least 1 day, and belongs to the later one;
+    Grain: a snapshot's orders. A gap is from one order day to the next, so at least 1 day, and belongs to the later one;
     the silence since the last order is no gap.
     """
-    gap = nw.col("gap_days")
+    gap = nw.col("gap_days").cast(nw.Int64)
     return [
         Feature("gaps_ever", "gaps between order days so far", gap.count().cast(nw.Int64), "rhythm", learned=False),
         Feature("gap_days_sum", "sum of the gaps between order days", gap.sum().cast(nw.Int64), "rhythm", learned=False),

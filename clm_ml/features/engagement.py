@@ -2,41 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 import narwhals as nw
 
-from clm_ml.features.catalogue import Feature, days_since_last, sum_in
+from clm_ml.features.catalogue import Feature, count_in, days_since_last
 
 __all__ = ["engagement", "engagement_ratios"]
 
 _MEANT_WINDOWS = (30, 90)
 
 
-def engagement(as_of: int, windows_days: Iterable[int], meanings: Iterable[str]) -> list[Feature]:
+def engagement(as_of: int, windows_days: Iterable[int], kinds: Mapping[str, Sequence[int]]) -> list[Feature]:
     """List the engagement features: any event in every window, each meaning in the last 30 and 90 days.
 
-    Grain: event days. Counts are of events, whatever their time of day; days since the last are null without one.
+    Grain: events. Counts are of events, whatever their time of day; days since the last are null without one.
     An event type that has no meaning counts as an event.
 
-    >>> [feature.name for feature in engagement(0, [7], ["email_open"])][2:]
+    >>> [feature.name for feature in engagement(0, [7], {"email_open": [1]})][2:]
     ['days_since_last_email_open', 'email_opens_last_30d', 'email_opens_last_90d']
     """
     features = [
-        Feature("days_since_last_event", "days since the last event", days_since_last(nw.col("events") > 0, as_of), "engagement", None),
-        *(Feature(f"events_last_{days}d", f"events in the last {days} days", sum_in("events", as_of, days), "engagement") for days in windows_days),
+        Feature("days_since_last_event", "days since the last event", days_since_last(nw.lit(True), as_of), "engagement", None),
+        *(Feature(f"events_last_{days}d", f"events in the last {days} days", count_in(None, as_of, days), "engagement", lookback_days=days) for days in windows_days),
     ]  # fmt: skip
-    for meaning in meanings:
-        word = meaning.replace("_", " ")
-        since = days_since_last(nw.col(meaning) > 0, as_of)
-        features.append(Feature(f"days_since_last_{meaning}", f"days since the last {word}", since, meaning, None))
+    for meaning, numbers in kinds.items():
+        word, is_meant = meaning.replace("_", " "), _is_one_of(numbers)
         features += [
-            Feature(
-                f"{meaning}s_last_{days}d", f"{word}s in the last {days} days", sum_in(meaning, as_of, days), meaning
-            )
-            for days in _MEANT_WINDOWS
-        ]
+            Feature(f"days_since_last_{meaning}", f"days since the last {word}", days_since_last(is_meant, as_of), meaning, None),
+            *(Feature(f"{meaning}s_last_{days}d", f"{word}s in the last {days} days", count_in(is_meant, as_of, days), meaning, lookback_days=days) for days in _MEANT_WINDOWS),
+        ]  # fmt: skip
     return features
+
+
+def _is_one_of(numbers: Sequence[int]) -> nw.Expr:
+    kind = nw.col("kind")
+    return kind == numbers[0] if len(numbers) == 1 else kind.is_in(list(numbers))
 
 
 def engagement_ratios(windows_days: Iterable[int]) -> list[Feature]:

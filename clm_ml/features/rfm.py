@@ -15,9 +15,9 @@ _MINOR = 100.0
 
 
 def rfm(as_of: int, windows_days: Iterable[int]) -> list[Feature]:
-    """List the RFM features that are aggregates over a customer's order days.
+    """List the RFM features that are aggregates over a customer's orders.
 
-    Grain: order days. Orders are counted on the day of their first line, and days since a day from its midnight
+    Grain: a snapshot's orders. Orders are counted on the day of their first line, and days since a day from its midnight
     to as_of's: 1 is yesterday. Money is in hundredths of the currency, so that sums are exact; a return is no
     order, and counts by the line. Days since are null where there was none.
 
@@ -26,17 +26,16 @@ def rfm(as_of: int, windows_days: Iterable[int]) -> list[Feature]:
     """
     windows = list(windows_days)
     first = (nw.lit(as_of) - nw.when(_ORDERED).then(nw.col("day")).min()).cast(nw.Int64)
-    order_days = nw.when(_ORDERED).then(nw.lit(1)).otherwise(nw.lit(0)).sum().cast(nw.Int64)
     return [
         Feature("days_since_last_order", "days since the last order", days_since_last(_ORDERED, as_of), "recency", None, sign=-1),
         Feature("days_since_first_order", "days since the first order", first, "tenure", None, learned=False),
         Feature("orders_ever", "orders so far", nw.col("orders").sum().cast(nw.Int64), "frequency", sign=1),
-        Feature("order_days_ever", "days with an order so far", order_days, "frequency", sign=1),
-        *(Feature(f"orders_last_{days}d", f"orders in the last {days} days", sum_in("orders", as_of, days), "frequency", sign=1) for days in windows),
+        Feature("order_days_ever", "days with an order so far", nw.col("order_days").sum().cast(nw.Int64), "frequency", sign=1),
+        *(Feature(f"orders_last_{days}d", f"orders in the last {days} days", sum_in("orders", as_of, days), "frequency", sign=1, lookback_days=days) for days in windows),
         Feature("gross_minor_ever", "amount of all orders before returns, in hundredths", nw.col("gross_minor").sum().cast(nw.Int64), "money", learned=False),
         Feature("returned_minor_ever", "amount returned so far, in hundredths", nw.col("returned_minor").sum().cast(nw.Int64), "returns", learned=False),
-        *(Feature(f"net_minor_last_{days}d", f"amount in the last {days} days after returns, in hundredths", sum_in("gross_minor", as_of, days) - sum_in("returned_minor", as_of, days), "money", learned=False) for days in windows),
-        Feature("returns_last_365d", "returned lines in the last 365 days", sum_in("returns", as_of, 365), "returns"),
+        *(Feature(f"net_minor_last_{days}d", f"amount in the last {days} days after returns, in hundredths", sum_in("gross_minor", as_of, days) - sum_in("returned_minor", as_of, days), "money", learned=False, lookback_days=days) for days in windows),
+        Feature("returns_last_365d", "returned lines in the last 365 days", sum_in("returns", as_of, 365), "returns", lookback_days=365),
         Feature("days_since_last_return", "days since the last return", days_since_last(nw.col("returns") > 0, as_of), "returns", None),
     ]  # fmt: skip
 

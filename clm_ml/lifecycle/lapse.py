@@ -37,9 +37,9 @@ def lapse_sensitivity(features: pd.DataFrame, orders_later: pd.Series[Any]) -> p
     return pd.DataFrame(rows, columns=["after_gaps", "lapsed_customers", "lapsed_share", "later_orders_share"])
 
 
-def later_orders(order_days: nw.LazyFrame[Any], window: Window) -> nw.LazyFrame[Any]:
+def later_orders(orders: nw.LazyFrame[Any], window: Window) -> nw.LazyFrame[Any]:
     """Count each customer's orders in a window: `customer_id, orders`."""
-    inside = order_days.filter(window.holds(nw.col("day")))
+    inside = orders.filter(window.holds(nw.col("day")))
     return inside.group_by("customer_id").agg(nw.col("orders").sum().cast(nw.Int64))
 
 

@@ -17,13 +17,14 @@ import numpy as np
 import pandas as pd
 
 from clm_ml.errors import ArtifactError
+from clm_ml.model.forest import Forest, read_forest
 
 __all__ = ["Trees", "fit_trees"]
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 #: Up to so many examples: leaves a tree, trees a seed, seeds.
-_SIZES = ((30_000, 7, 150, 3), (300_000, 15, 200, 2))
+_SIZES = ((30_000, 7, 150, 3), (300_000, 15, 200, 1))
 _LARGE = (31, 300, 1)
 
 
@@ -40,8 +41,13 @@ class Trees:
     columns: tuple[str, ...]
 
     @cached_property
-    def boosters(self) -> list[lgb.Booster]:
+    def forest(self) -> Forest:
         """Read the texts; once, when they are first asked."""
+        return read_forest(self.texts)
+
+    @cached_property
+    def boosters(self) -> list[lgb.Booster]:
+        """Let LightGBM read the texts: it alone knows what each feature contributes."""
         try:
             return [lgb.Booster(model_str=text) for text in self.texts]
         except lgb.basic.LightGBMError:
@@ -50,7 +56,7 @@ class Trees:
     def raw(self, features: pd.DataFrame) -> Floats:
         """Give the mean raw score of each row: log-odds, or the log of an amount."""
         values = _numbers(features, self.columns)
-        return np.mean([b.predict(values, raw_score=True, num_threads=1) for b in self.boosters], axis=0)
+        return self.forest.raw(values)
 
     def contributions(self, features: pd.DataFrame) -> Floats:
         """Give each feature's share in each row's raw score (TreeSHAP), and in a last column the mean score."""

@@ -1,9 +1,10 @@
 """The story, told once for each verb: which room is asked, in which order. Nothing is computed here."""
 
 from clm_ml.pipeline.checking import Checked, check, propose_config
+from clm_ml.pipeline.describing import Described, describe
 from clm_ml.pipeline.exporting import Exported, Listed, export, rank
 from clm_ml.pipeline.progress import Progress, silent
-from clm_ml.pipeline.scoring import Described, Scored, describe, score
+from clm_ml.pipeline.scoring import Scored, score
 from clm_ml.pipeline.training import Trained, train, train_box
 
 __all__ = [

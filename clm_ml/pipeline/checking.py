@@ -70,7 +70,7 @@ def check(config: Config, quarantine: Path | None = None, force: bool = False, p
     files = () if quarantine is None else _keep_rejected(tables, quarantine, force)
     progress("preparing days", 0, 1)
     prepared = prepare(tables)
-    gap = long_gap(tables.engine.collect(prepared.order_days.select("gap_days")).column(0).to_numpy())
+    gap = long_gap(tables.engine.collect(prepared.orders.select("gap_days")).column(0).to_numpy())
     span = tables.complete_until - tables.first_day
     lapse, customers = _sensitivity(tables, prepared, config)
     progress("preparing days", 1, 1)
@@ -123,7 +123,7 @@ def _keep_rejected(tables: Tables, folder: Path, force: bool) -> tuple[Path, ...
 
 def _sensitivity(tables: Tables, prepared: Prepared, config: Config) -> tuple[pd.DataFrame, int]:
     """Ask the thresholds at the last as_of whose label window is closed."""
-    buyers = prepared.order_days.filter(nw.col("orders") > 0).select(nw.col("customer_id").n_unique())
+    buyers = prepared.orders.filter(nw.col("orders") > 0).select(nw.col("customer_id").n_unique())
     customers = int(buyers.collect(backend="pyarrow").item())
     as_of = tables.complete_until - config.task.horizon_days
     if as_of <= tables.first_day:
@@ -131,6 +131,6 @@ def _sensitivity(tables: Tables, prepared: Prepared, config: Config) -> tuple[pd
     features = tables.engine.collect(build_features(take_snapshot(prepared, as_of), config.task), "customer_id")
     frame: Any = features.to_pandas()
     rhythm = fit_rhythm(frame["gaps_ever"], frame["gap_days_sum"], frame["gap_days_square_sum"])
-    came = later_orders(prepared.order_days, label_window(as_of, config.task.horizon_days))
+    came = later_orders(prepared.orders, label_window(as_of, config.task.horizon_days))
     later = tables.engine.collect(came, "customer_id").to_pandas().set_index("customer_id")["orders"]
     return lapse_sensitivity(against_habit(frame, rhythm, config.lapse), later), customers

@@ -77,8 +77,8 @@ def read_columns(table: str, plan: Table, source: Source, engine: Engine) -> Col
         where = f"tables.{table}.columns.{column}"
         sql = engine.expression(text, source, where)
         kind = engine.kind_of(sql, source, where)
-        given[column] = engine.is_given(sql, kind)
         role = role_of(table, column)
+        given[column] = (engine.is_word if role in ("id", "text") else engine.is_given)(sql, kind)
         if role == "instant":
             typed[column] = engine.as_instant(sql, kind, plan.date_format, where)
             engine.kind_of(typed[column], source, f"tables.{table}.date_format")

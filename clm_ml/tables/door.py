@@ -82,15 +82,18 @@ def judge(door: Door, end: int | None) -> Judged:
     )
     used = next((row for row in found if row[0] is None), (None, 0, None, None))
     rejected = {row[0]: row[1] for row in found if row[0] is not None}
+    in_order = f" WHERE {_REASON} IS NULL" if rejected else ""  # where all are, no rule has to be asked again
     return Judged(
         Counts(sum(row[1] for row in found), used[1], rejected, used[2], used[3]),
-        used=door.engine.lazy(f"SELECT {_used_columns(door)} FROM ({rows}) WHERE {_REASON} IS NULL"),
+        used=door.engine.lazy(f"SELECT {_used_columns(door)} FROM ({rows}){in_order}"),
         quarantined=door.engine.lazy(f"SELECT {_source_columns(door)} FROM ({rows}) WHERE {_REASON} IS NOT NULL"),
     )
 
 
 def _without_repeats(door: Door, rows: str) -> str:
     """Reject all rows of a customer but one: the one that permits least, then the first as text."""
+    if door.engine.repeated(door.engine.lazy(f"SELECT {beside('customer_id')} AS id FROM ({rows})"), "id") is None:
+        return rows
     consents = [beside(column) for column in door.columns.given if role_of(door.table, column) == "consent"]
     least = [f"CASE WHEN {consent} THEN 2 WHEN {consent} IS NULL THEN 1 ELSE 0 END" for consent in consents]
     text = [f"CAST({quoted(column)} AS VARCHAR)" for column in door.source.types]
@@ -102,12 +105,8 @@ def _without_repeats(door: Door, rows: str) -> str:
 def _without_duplicates(door: Door, rows: str) -> str:
     """Reject lines equal to another in every column: looked for by their hash, which is cheap, then to the letter."""
     columns = ", ".join(quoted(column) for column in door.source.types)
-    engine, digest = door.engine, f"hash({columns})"
-    suspects = engine.keep(
-        engine.lazy(f"SELECT {digest} AS digest FROM ({door.source.sql}) GROUP BY ALL HAVING count(*) > 1")
-    )
-    digests = f"SELECT digest FROM ({suspects.to_native().sql_query()})"
-    if not engine.rows(f"SELECT count(*) FROM ({digests})")[0][0]:
+    digest, digests = f"hash({columns})", door.engine.repeated_digests(door.source.sql, door.source.types)
+    if digests is None:
         return rows
     again = f"row_number() OVER (PARTITION BY {columns}) > 1"
     suspicious = _with_reason(f"SELECT * FROM ({rows}) WHERE {digest} IN ({digests})", again, "duplicate line")

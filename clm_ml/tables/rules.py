@@ -25,7 +25,7 @@ def rules(table: str, given: Mapping[str, str], first: int, end: int | None) -> 
     """
     instant, day = INSTANTS[table]
     if "customer_id" in given:
-        yield f"{beside('customer_id')} IS NULL", "no customer"
+        yield f"NOT {given['customer_id']}", "no customer"
     yield from _unreadable(table, given, "instant", "unreadable date")
     if instant in given:
         late = f" OR {beside(day)} >= {end}" if end is not None else ""
@@ -37,7 +37,7 @@ def rules(table: str, given: Mapping[str, str], first: int, end: int | None) -> 
     yield from _unreadable(table, given, "claim", "unreadable yes or no")
     for word in ("event_type", "campaign"):
         if word in COLUMNS[table][0]:
-            yield f"{beside(word)} IS NULL", f"no {word.replace('_', ' ')}"
+            yield f"NOT {given[word]}", f"no {word.replace('_', ' ')}"
 
 
 def _unreadable(table: str, given: Mapping[str, str], role: str, reason: str) -> Iterator[Rule]:
