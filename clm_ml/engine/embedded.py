@@ -6,7 +6,7 @@ The only room that knows DuckDB. What leaves it are lazy Narwhals frames, Arrow 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,8 @@ import narwhals as nw
 import pyarrow as pa
 
 from clm_ml.config import Config, Table
-from clm_ml.engine.expression import as_literal, expression_to_sql, quoted
-from clm_ml.engine.reading import Reading
+from clm_ml.engine.expression import as_literal, quoted
+from clm_ml.engine.language import OF_THE_CONFIG, Language, beside_sql
 from clm_ml.engine.repeats import repeated
 from clm_ml.engine.sources import SHOP, Source, files_to_sql, find_files, is_text, names_a_table, table_to_sql
 from clm_ml.engine.words import first_sentence, in_words
@@ -29,16 +29,9 @@ _DIGESTS = 1_000_000
 
 _ALL_OF = "SELECT * FROM "
 _UNREAD = "the tables cannot be read to their end"
-_OF_THE_CONFIG = (
-    duckdb.BinderException,
-    duckdb.CatalogException,
-    duckdb.InvalidInputException,
-    duckdb.NotImplementedException,
-    duckdb.ParserException,
-)
 
 
-class Engine(Reading):
+class Engine(Language):
     """One DuckDB connection, its settings, and the frames kept in it.
 
     A frame may be used by the engine that made it, as long as that is open. While `batches` are being read the
@@ -46,8 +39,7 @@ class Engine(Reading):
     """
 
     def __init__(self, connection: Any, zone: str, spill: Path) -> None:
-        super().__init__(zone)
-        self._connection = connection
+        super().__init__(connection, zone)
         self._spill = spill
         self._kept = 0
 
@@ -110,12 +102,12 @@ class Engine(Reading):
             kinds = [statement.type for statement in self._connection.extract_statements(query)]
             if kinds == [duckdb.StatementType.SELECT]:
                 return self._described(f"SELECT * FROM (\n{query.strip().rstrip(';')}\n)")
-        except _OF_THE_CONFIG as error:
+        except OF_THE_CONFIG as error:
             raise ConfigError(f"{where}: {first_sentence(error)}.") from None
         raise ConfigError(f"{where}: this must be one SELECT.")
 
     def _described(self, sql: str, text: bool = False) -> Source:
-        return Source(sql, {row[0]: row[1] for row in self._fetched(f"DESCRIBE {sql}")}, text)
+        return Source(sql, {row[0]: row[1] for row in self.asked(f"DESCRIBE {sql}")}, text)
 
     def _filtered(self, source: Source, condition: str | None, where: str) -> Source:
         if condition is None:
@@ -125,35 +117,12 @@ class Engine(Reading):
             raise ConfigError(f"{where}: {condition!r} is no condition.")
         return Source(f"SELECT * FROM ({source.sql}) WHERE {sql}", source.types, source.is_text)
 
-    def expression(self, text: str, source: Source, where: str) -> str:
-        """Turn a column's name or an expression of the config into SQL that is safe to run (see `expression`)."""
-        sql = expression_to_sql(text, source.types, where, self.rows)
-        self.kind_of(sql, source, where)
-        return sql
-
-    def kind_of(self, sql: str, source: Source, where: str) -> str:
-        """Find the type of an expression over a source's columns, without reading a row.
-
-        Raises:
-            ConfigError: if its parts do not fit together.
-        """
-        columns = ", ".join(f"CAST(NULL AS {kind}) AS {quoted(name)}" for name, kind in source.types.items())
-        try:
-            kind: str = self._fetched(f"DESCRIBE SELECT {sql} FROM (SELECT {columns})")[0][1]
-        except _OF_THE_CONFIG as error:
-            raise ConfigError(f"{where}: {first_sentence(error)}.") from None
-        return kind
-
     # running -----------------------------------------------------------------------------------------------
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Run a query and fetch its rows: for counts and facts, not for tables."""
         with in_words(_UNREAD):
-            return self._fetched(sql)
-
-    def _fetched(self, sql: str) -> list[tuple[Any, ...]]:
-        rows: list[tuple[Any, ...]] = self._connection.sql(sql).fetchall()
-        return rows
+            return self.asked(sql)
 
     def lazy(self, sql: str) -> nw.LazyFrame[Any]:
         """See a query as a lazy frame; it runs again at every read."""
@@ -172,6 +141,25 @@ class Engine(Reading):
         name = f"kept_{self._next()}"
         self._connection.sql(f"CREATE TEMP TABLE {name} AS {sql}")
         return f"SELECT * FROM {name}"
+
+    def beside(self, source: Source, *layers: Mapping[str, str]) -> nw.LazyFrame[Any]:
+        """Give a source's rows with columns computed beside its own, layer by layer (see `beside_sql`)."""
+        return self.lazy(beside_sql(source.sql, layers))
+
+    def repeats(self, rows: nw.LazyFrame[Any], columns: Sequence[str], flag: str) -> nw.LazyFrame[Any] | None:
+        """Flag all but one of the rows that are equal in some columns; None if there are none.
+
+        They are looked for by their hash, which is cheap, then to the letter.
+        """
+        sql, key = _ordered(rows), ", ".join(map(quoted, columns))
+        digests = self.repeated_digests(sql, columns)
+        if digests is None:
+            return None
+        is_again = f"row_number() OVER (PARTITION BY {key}) > 1 AS {quoted(flag)}"
+        return self.lazy(
+            f"SELECT *, false AS {quoted(flag)} FROM ({sql}) WHERE hash({key}) NOT IN ({digests}) "
+            f"UNION ALL SELECT *, {is_again} FROM ({sql}) WHERE hash({key}) IN ({digests})"
+        )
 
     def repeated(self, rows: nw.LazyFrame[Any], *columns: str) -> nw.LazyFrame[Any] | None:
         """Find the keys that several rows have, each once; None if there are none."""
@@ -250,7 +238,7 @@ def open_engine(config: Config) -> Engine:
         connection = duckdb.connect(":memory:", config=settings)
         connection.sql("SET TimeZone = 'UTC'")
         connection.sql(f"SELECT timezone({as_literal(config.timezone)}, TIMESTAMPTZ 'epoch')").fetchall()
-    except (*_OF_THE_CONFIG, duckdb.OutOfRangeException) as error:
+    except (*OF_THE_CONFIG, duckdb.OutOfRangeException) as error:
         raise ConfigError(f"the engine does not start: {first_sentence(error)}.") from None
     if config.engine != "duckdb":
         _attach(connection, config.path(config.engine.removeprefix("duckdb:///")))

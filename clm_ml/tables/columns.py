@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from clm_ml.config import COLUMNS, Table
-from clm_ml.engine import Engine, Source, quoted
+from clm_ml.engine import AnyEngine, Typed, quoted
 
 __all__ = ["INSTANTS", "Columns", "beside", "read_columns", "role_of"]
 
@@ -48,24 +48,35 @@ class Columns:
     """A table's columns as SQL, under the names they bear behind the door.
 
     Over the source: `typed`, as read, and `given`, whether there is a value at all, readable or not. Over the typed
-    columns, as `beside` names them: `days`, the whole days and seconds that instants become.
+    columns, as `ours` names them: `days`, the whole days and seconds that instants become; and `signed`, what
+    returns make of amounts and quantities.
     """
 
     typed: Mapping[str, str]
     given: Mapping[str, str]
     days: Mapping[str, str]
+    signed: Mapping[str, str]
+
+
+def ours(name: str) -> str:
+    """Name a column of ours beside those of the source, which may have any name that does not start like this.
+
+    >>> ours("day")
+    'clm day'
+    """
+    return f"clm {name}"
 
 
 def beside(name: str) -> str:
-    """Name a column of ours beside those of the source, which may have any name that does not start like this.
+    """Write the name of such a column in SQL.
 
     >>> print(beside("day"))
     "clm day"
     """
-    return quoted(f"clm {name}")
+    return quoted(ours(name))
 
 
-def read_columns(table: str, plan: Table, source: Source, engine: Engine) -> Columns:
+def read_columns(table: str, plan: Table, source: Typed, engine: AnyEngine) -> Columns:
     """Map and type a table's columns.
 
     Raises:
@@ -84,17 +95,17 @@ def read_columns(table: str, plan: Table, source: Source, engine: Engine) -> Col
             engine.kind_of(typed[column], source, f"tables.{table}.date_format")
         else:
             typed[f"{column}_minor" if role == "money" else column] = _typed(role, sql, kind, engine)
-    return Columns(typed, given, _days(table, typed, engine))
+    return Columns(typed, given, _days(table, typed, engine), _signed(typed) if table == "orders" else {})
 
 
-def _typed(role: Role, sql: str, kind: str, engine: Engine) -> str:
+def _typed(role: Role, sql: str, kind: str, engine: AnyEngine) -> str:
     if role in ("money", "number"):
         return engine.as_minor(sql) if role == "money" else engine.as_number(sql)
     readers = {"id": engine.as_id, "claim": engine.as_claim, "consent": engine.as_consent, "text": engine.as_text}
     return readers[role](sql, kind)
 
 
-def _days(table: str, typed: Iterable[str], engine: Engine) -> dict[str, str]:
+def _days(table: str, typed: Iterable[str], engine: AnyEngine) -> dict[str, str]:
     instant, day = INSTANTS[table]
     if instant not in typed:
         return {}
@@ -104,3 +115,15 @@ def _days(table: str, typed: Iterable[str], engine: Engine) -> dict[str, str]:
         loaded = engine.day_of(beside("loaded_at")) if "loaded_at" in typed else days[day]
         days["known_day"] = f"greatest({days[day]}, {loaded})"
     return days
+
+
+def _signed(typed: Iterable[str]) -> dict[str, str]:
+    """Tell returns apart: a line that says so, or whose amount or quantity is negative; both then are."""
+    amount, quantity = beside("amount_minor"), beside("quantity")
+    signs = [f"{amount} < 0"]
+    signs += [f"coalesce({beside('is_return')}, false)"] if "is_return" in typed else []
+    signs += [f"coalesce({quantity} < 0, false)"] if "quantity" in typed else []
+    is_return = f"({' OR '.join(signs)})"
+    sums = {name: beside(name) for name in ("amount_minor", "quantity") if name in typed}
+    signed = {name: f"CASE WHEN {is_return} THEN -abs({sql}) ELSE {sql} END" for name, sql in sums.items()}
+    return {"is_return": is_return} | signed

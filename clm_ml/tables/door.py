@@ -9,15 +9,18 @@ from typing import Any
 import narwhals as nw
 
 from clm_ml.config import Table
-from clm_ml.engine import Engine, Source, quoted
-from clm_ml.tables.columns import INSTANTS, Columns, beside, read_columns, role_of
+from clm_ml.engine import AnyEngine, Typed, quoted
+from clm_ml.tables.columns import INSTANTS, Columns, beside, ours, read_columns, role_of
 from clm_ml.tables.rules import rules
 from clm_ml.tables.validated import Counts
 from clm_ml.timeline import day_of
 
 __all__ = ["Door", "Judged", "judge", "last_day", "open_door"]
 
-_REASON = beside("reason")
+Frame = nw.LazyFrame[Any]
+
+_REASON = ours("reason")
+_IS_AGAIN = ours("is again")
 
 
 @dataclass(frozen=True)
@@ -26,21 +29,18 @@ class Door:
 
     table: str
     plan: Table
-    source: Source
+    source: Typed
     columns: Columns
-    engine: Engine = field(repr=False)
+    engine: AnyEngine = field(repr=False)
 
-    def rows(self, end: int | None) -> str:
-        """Write the rows, each with the reason why it is rejected; `end` is the first day not allowed any more."""
+    def rows(self, end: int | None) -> Frame:
+        """Give the rows, each with the reason why it is rejected; `end` is the first day not allowed any more."""
         broken = rules(self.table, self.columns.given, day_of(self.plan.min_date), end)
         cases = " ".join(f"WHEN {condition} THEN '{reason}'" for condition, reason in broken)
-        typed = f"SELECT *{_beside(self.columns.typed)} FROM ({self.source.sql})"
-        days = f"SELECT *{_beside(self.columns.days)} FROM ({typed})"
-        return f"SELECT *, CASE {cases} END AS {_REASON} FROM ({days})"
-
-
-def _beside(columns: Mapping[str, str]) -> str:
-    return "".join(f", {sql} AS {beside(name)}" for name, sql in columns.items())
+        order = _least_first(self) if self.table == "customers" else {}
+        signed = {f"signed {name}": sql for name, sql in self.columns.signed.items()}
+        layers = (self.columns.typed, self.columns.days, {"reason": f"CASE {cases} END"}, signed, order)
+        return self.engine.beside(self.source, *({ours(name): sql for name, sql in layer.items()} for layer in layers))
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,11 @@ class Judged:
     """A table's rows, each used or quarantined, and their counts."""
 
     counts: Counts
-    used: nw.LazyFrame[Any] = field(repr=False)
-    quarantined: nw.LazyFrame[Any] = field(repr=False)
+    used: Frame = field(repr=False)
+    quarantined: Frame = field(repr=False)
 
 
-def open_door(table: str, plan: Table, source: Source, engine: Engine) -> Door:
+def open_door(table: str, plan: Table, source: Typed, engine: AnyEngine) -> Door:
     """Map and type a table's columns.
 
     Raises:
@@ -65,9 +65,8 @@ def open_door(table: str, plan: Table, source: Source, engine: Engine) -> Door:
 def last_day(door: Door) -> int | None:
     """Find the last day among rows that break no rule, so far as rules need no end."""
     _, day = INSTANTS[door.table]
-    found: int | None = door.engine.rows(f"SELECT max({beside(day)}) FROM ({door.rows(None)}) WHERE {_REASON} IS NULL")[
-        0
-    ][0]
+    in_order = door.rows(None).filter(nw.col(_REASON).is_null())
+    found: int | None = door.engine.collect(in_order.select(nw.col(ours(day)).max()))[ours(day)][0].as_py()
     return found
 
 
@@ -75,73 +74,70 @@ def judge(door: Door, end: int | None) -> Judged:
     """Judge every row once, and count."""
     rows = door.rows(end)
     rows = _without_repeats(door, rows) if door.table == "customers" else _without_duplicates(door, rows)
-    _, day = INSTANTS[door.table]
-    when = beside(day) if day in door.columns.days else "NULL"
-    found = door.engine.rows(
-        f"SELECT {_REASON}, count(*), min({when}), max({when}) FROM ({rows}) GROUP BY {_REASON} ORDER BY {_REASON}"
-    )
-    used = next((row for row in found if row[0] is None), (None, 0, None, None))
-    rejected = {row[0]: row[1] for row in found if row[0] is not None}
-    in_order = f" WHERE {_REASON} IS NULL" if rejected else ""  # where all are, no rule has to be asked again
+    counts = _count(door, rows)
+    # Where all rows are in order, no rule has to be asked again.
+    in_order = rows.filter(nw.col(_REASON).is_null()) if counts.rejected else rows
     return Judged(
-        Counts(sum(row[1] for row in found), used[1], rejected, used[2], used[3]),
-        used=door.engine.lazy(f"SELECT {_used_columns(door)} FROM ({rows}){in_order}"),
-        quarantined=door.engine.lazy(f"SELECT {_source_columns(door)} FROM ({rows}) WHERE {_REASON} IS NOT NULL"),
+        counts,
+        used=in_order.select(**_used_columns(door)),
+        quarantined=rows.filter(~nw.col(_REASON).is_null()).select(**_source_columns(door)),
     )
 
 
-def _without_repeats(door: Door, rows: str) -> str:
-    """Reject all rows of a customer but one: the one that permits least, then the first as text."""
-    if door.engine.repeated(door.engine.lazy(f"SELECT {beside('customer_id')} AS id FROM ({rows})"), "id") is None:
-        return rows
+def _count(door: Door, rows: Frame) -> Counts:
+    _, day = INSTANTS[door.table]
+    when = nw.col(ours(day)) if day in door.columns.days else nw.lit(None, dtype=nw.Int32)
+    told = rows.select(reason=nw.col(_REASON), day=when).group_by("reason")
+    counted = told.agg(
+        nw.len().alias("rows"), nw.col("day").min().alias("first_day"), nw.col("day").max().alias("last_day")
+    )
+    found = {row["reason"]: row for row in door.engine.collect(counted, "reason").to_pylist()}
+    used = found.pop(None, {"rows": 0, "first_day": None, "last_day": None})
+    rejected = {reason: int(row["rows"]) for reason, row in found.items()}
+    kept = int(used["rows"])
+    return Counts(kept + sum(rejected.values()), kept, rejected, used["first_day"], used["last_day"])
+
+
+def _least_first(door: Door) -> dict[str, str]:
+    """Write what rows of one customer are ordered by: the one that permits least, then the first as text."""
     consents = [beside(column) for column in door.columns.given if role_of(door.table, column) == "consent"]
     least = [f"CASE WHEN {consent} THEN 2 WHEN {consent} IS NULL THEN 1 ELSE 0 END" for consent in consents]
-    text = [f"CAST({quoted(column)} AS VARCHAR)" for column in door.source.types]
-    order = ", ".join([*least, *text])
-    again = f"row_number() OVER (PARTITION BY {beside('customer_id')}, {_REASON} ORDER BY {order}) > 1"
-    return _with_reason(rows, again, "repeated customer")
+    text = [f"coalesce(CAST({quoted(column)} AS VARCHAR), chr(1114111))" for column in door.source.types]
+    return {f"order {number}": sql for number, sql in enumerate([*least, *text])}
 
 
-def _without_duplicates(door: Door, rows: str) -> str:
-    """Reject lines equal to another in every column: looked for by their hash, which is cheap, then to the letter."""
-    columns = ", ".join(quoted(column) for column in door.source.types)
-    digest, digests = f"hash({columns})", door.engine.repeated_digests(door.source.sql, door.source.types)
-    if digests is None:
+def _without_repeats(door: Door, rows: Frame) -> Frame:
+    """Reject all rows of a customer but one."""
+    who, order = ours("customer_id"), [ours(name) for name in _least_first(door)]
+    if door.engine.repeated(rows.filter(nw.col(_REASON).is_null()).select(who), who) is None:
         return rows
-    again = f"row_number() OVER (PARTITION BY {columns}) > 1"
-    suspicious = _with_reason(f"SELECT * FROM ({rows}) WHERE {digest} IN ({digests})", again, "duplicate line")
-    return f"SELECT * FROM ({rows}) WHERE {digest} NOT IN ({digests}) UNION ALL {suspicious}"
+    number = nw.col(ours("one")).cum_sum().over(who, _REASON, order_by=order)
+    numbered = rows.with_columns(**{ours("one"): nw.lit(1)}).with_columns(**{_IS_AGAIN: number > 1})
+    return _with_reason(numbered, "repeated customer")
 
 
-def _with_reason(rows: str, broken: str, reason: str) -> str:
-    """Give a reason to rows that have none yet."""
-    told = f"CASE WHEN {_REASON} IS NULL AND {broken} THEN '{reason}' ELSE {_REASON} END"
-    return f"SELECT * REPLACE ({told} AS {_REASON}) FROM ({rows})"
+def _without_duplicates(door: Door, rows: Frame) -> Frame:
+    """Reject lines equal to another in every column."""
+    flagged = door.engine.repeats(rows, list(door.source.types), _IS_AGAIN)
+    return rows if flagged is None else _with_reason(flagged, "duplicate line")
 
 
-def _used_columns(door: Door) -> str:
+def _with_reason(rows: Frame, reason: str) -> Frame:
+    """Give a reason to the flagged rows that have none yet."""
+    told = nw.col(_REASON)
+    broken = told.is_null() & nw.col(_IS_AGAIN)
+    return rows.with_columns(**{_REASON: nw.when(broken).then(nw.lit(reason)).otherwise(told)})
+
+
+def _used_columns(door: Door) -> dict[str, nw.Expr]:
     """Select the typed columns under their own names; instants have become days and seconds."""
     instants = {column for column in door.columns.given if role_of(door.table, column) == "instant"}
-    columns = {name: beside(name) for name in (*door.columns.typed, *door.columns.days) if name not in instants}
-    if door.table == "orders":
-        columns |= _returns(columns)
-    return ", ".join(f"{sql} AS {quoted(name)}" for name, sql in columns.items())
+    names = [name for name in (*door.columns.typed, *door.columns.days) if name not in instants]
+    columns: dict[str, nw.Expr] = {name: nw.col(ours(name)) for name in names}
+    return columns | {name: nw.col(ours(f"signed {name}")) for name in door.columns.signed}
 
 
-def _returns(columns: Mapping[str, str]) -> dict[str, str]:
-    """Tell returns apart: a line that says so, or whose amount or quantity is negative; both then are."""
-    signs = [f"{columns['amount_minor']} < 0"]
-    signs += [f"coalesce({columns['is_return']}, false)"] if "is_return" in columns else []
-    signs += [f"coalesce({columns['quantity']} < 0, false)"] if "quantity" in columns else []
-    is_return = f"({' OR '.join(signs)})"
-    amounts = {name: columns[name] for name in ("amount_minor", "quantity") if name in columns}
-    return {"is_return": is_return} | {
-        name: f"CASE WHEN {is_return} THEN -abs({sql}) ELSE {sql} END" for name, sql in amounts.items()
-    }
-
-
-def _source_columns(door: Door) -> str:
+def _source_columns(door: Door) -> Mapping[str, nw.Expr]:
     """Select the reason and the columns of the source."""
     named = {column: "source_reason" if column.casefold() == "reason" else column for column in door.source.types}
-    columns = ", ".join(f"{quoted(column)} AS {quoted(name)}" for column, name in named.items())
-    return f"{_REASON} AS reason, {columns}"
+    return {"reason": nw.col(_REASON)} | {name: nw.col(column) for column, name in named.items()}
