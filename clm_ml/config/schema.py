@@ -53,9 +53,9 @@ class Table(_Frozen):
 
     source: Text | None = Field(
         None,
-        description="A CSV (.csv, .csv.gz) or Parquet file, folder or glob; with engine duckdb:///file.db, a table.",
+        description="A CSV (.csv, .csv.gz) or Parquet file, folder or glob; with an engine that has tables, one.",
     )
-    query: Text | None = Field(None, description="Instead of a source: a SELECT over the engine's DuckDB file.")
+    query: Text | None = Field(None, description="Instead of a source: one SELECT over the engine's tables.")
     columns: dict[str, Text] = Field(description="This project's name: a column there, or an expression over columns.")
     where: Text | None = Field(None, description="Rows to read, as a condition over the source's columns.")
     date_format: Text | None = Field(
@@ -244,8 +244,10 @@ class Config(_Frozen):
     )
     timezone: str = Field("UTC", description="The business time zone, in which days begin.")
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = Field("EUR", description="ISO code of all amounts.")
-    engine: Annotated[str, Field(pattern=r"^duckdb(:///.+)?$")] = Field(
-        "duckdb", description="duckdb, or duckdb:///file.db to read tables of that file."
+    engine: Annotated[str, Field(pattern=r"^(duckdb(:///.+)?|postgresql://.+)$")] = Field(
+        "duckdb",
+        description="duckdb, or duckdb:///file.db or postgresql://user:password@host/db to read tables from there.",
+        repr=False,
     )
     memory_limit: Text | None = Field(None, description="The engine's memory, as 2GB; half the machine's if empty.")
     threads: Annotated[Whole, Field(ge=1)] | None = Field(None, description="The engine's threads; all cores if empty.")
