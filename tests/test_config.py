@@ -96,8 +96,8 @@ def test_a_byte_order_mark_does_no_harm(load):
         ("currency: euro", "6: currency: 'euro' does not fit: ISO code of all amounts."),
         (
             "engine: sparkk",
-            "6: engine: 'sparkk' does not fit: duckdb, or duckdb:///file.db or postgresql://user:password@host/db to read "
-            "tables from there.",
+            "6: engine: 'sparkk' does not fit: duckdb, or duckdb:///file.db or postgresql://user:password@host/db "
+            "to read tables from there.",
         ),
         ("task: {}\ntask: {}", "7: task: this key stands twice."),
         ("x: [{a: 1, a: 2}]", "6: a: this key stands twice."),
