@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil
-from typing import Any
 
-import narwhals as nw
 import numpy as np
 import pandas as pd
 
@@ -102,8 +100,8 @@ def collect_examples(
     """
     known_by = min(known_by, prepared.tables.complete_until)
     people = take_snapshot(prepared, max(as_ofs)).customer_ids()  # nobody who comes later decides who is sampled
-    share = min(1.0, config.train.max_examples / max(1, _count(people) * len(as_ofs)))
     engine, orders = prepared.tables.engine, orders_known_by(prepared, known_by)
+    share = min(1.0, config.train.max_examples / max(1, engine.count(people) * len(as_ofs)))
     sample = None if share == 1.0 else engine.sample(people, "customer_id", share)
     frames = []
     for as_of in sorted(as_ofs):
@@ -116,7 +114,3 @@ def collect_examples(
     frame = pd.concat(frames, ignore_index=True)
     frame = frame.assign(ordered=frame["ordered"].fillna(0).astype(np.int8), spent=frame["spent"].fillna(0.0))
     return Examples(frame, share)
-
-
-def _count(people: nw.LazyFrame[Any]) -> int:
-    return int(people.select(nw.len()).collect(backend="pyarrow").item())

@@ -13,7 +13,7 @@ from typing import Any
 
 import narwhals as nw
 
-from clm_ml.engine import Engine
+from clm_ml.engine import AnyEngine
 from clm_ml.errors import TimelineError
 from clm_ml.tables import Tables
 from clm_ml.timeline import date_of
@@ -180,7 +180,7 @@ def _known_parts(parts: Frame, by: int) -> Frame:
     return parts.filter(_known(by)).group_by(key).agg(nw.col("known_day").max(), *sums)
 
 
-def _with_beginnings(parts: Frame, engine: Engine) -> Frame:
+def _with_beginnings(parts: Frame, engine: AnyEngine) -> Frame:
     """Tell how many orders begin with each part, and how long after the customer's previous order day.
 
     An order begins on the day of its first line; a line without an order_id is an order by itself. Of the orders that
@@ -211,7 +211,7 @@ def _with_beginnings(parts: Frame, engine: Engine) -> Frame:
     )
 
 
-def _continued(parts: Frame, engine: Engine) -> Frame | None:
+def _continued(parts: Frame, engine: AnyEngine) -> Frame | None:
     """Find the parts of orders that had begun with an earlier part; None where every order has one part."""
     order = ["customer_id", "order_id"]
     sold = parts.filter(nw.col("sale_lines") > 0, ~nw.col("order_id").is_null())

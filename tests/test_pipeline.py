@@ -290,14 +290,11 @@ def test_reasons_are_given_to_those_with_the_most_value_at_risk(shop, box, tmp_p
 def test_ties_in_value_at_risk_go_to_the_smaller_customer_id_and_visitors_come_last():
     from clm_ml.pipeline.scores import _Chosen
 
-    batches = [
-        pd.DataFrame({"customer_id": list("abc"), "value_at_risk": [1.0, np.nan, 5.0]}),
-        pd.DataFrame({"customer_id": list("de"), "value_at_risk": [5.0, 1.0]}),
-    ]
+    batches = [(np.array([1.0, np.nan, 5.0]), np.array(list("abc"))), (np.array([5.0, 1.0]), np.array(list("de")))]
     for most, places in ((0, []), (1, [2]), (3, [0, 2, 3]), (4, [0, 2, 3, 4]), (99, [0, 1, 2, 3, 4])):
         chosen = _Chosen(most)
         for batch in batches:
-            chosen.see(batch)
+            chosen.see(*batch)
         assert chosen.places.tolist() == places
         assert chosen.ids()["customer_id"].to_pylist() == ["abcde"[place] for place in places]
 

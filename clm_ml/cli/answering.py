@@ -12,7 +12,7 @@ from typing import Any
 import typer
 
 from clm_ml.artifacts import json_text
-from clm_ml.errors import ClmError
+from clm_ml.errors import ClmError, DataError
 
 __all__ = ["Answer", "answering"]
 
@@ -91,10 +91,22 @@ def answering(debug: bool, as_json: bool = False) -> Iterator[Answer]:
         answer.stop_bars()
         if debug:
             raise
+        if (failure := _of_the_engine(error)) is not None:
+            typer.echo(f"error: {failure}.", err=True)
+            raise typer.Exit(DataError.exit_code) from None
         typer.echo(
             f"error: a bug in clm-ml ({type(error).__name__}); its traceback is in {_kept_traceback()}.", err=True
         )
         raise typer.Exit(1) from None
+
+
+def _of_the_engine(error: Exception) -> str | None:
+    """Say what failed if an engine outside of this process did, at whatever moment."""
+    if "pyspark" not in sys.modules:
+        return None
+    from clm_ml.engine import spark_failure  # noqa: PLC0415
+
+    return spark_failure(error)
 
 
 def _bars() -> Any:

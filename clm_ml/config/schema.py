@@ -244,9 +244,10 @@ class Config(_Frozen):
     )
     timezone: str = Field("UTC", description="The business time zone, in which days begin.")
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = Field("EUR", description="ISO code of all amounts.")
-    engine: Annotated[str, Field(pattern=r"^(duckdb(:///.+)?|postgresql://.+)$")] = Field(
+    engine: Annotated[str, Field(pattern=r"^(duckdb(:///.+)?|postgresql://.+|spark(://.+)?)$")] = Field(
         "duckdb",
-        description="duckdb, or duckdb:///file.db or postgresql://user:password@host/db to read tables from there.",
+        description="duckdb, or duckdb:///file.db or postgresql://user:password@host/db to read tables from there; or "
+        "spark, or spark://host:port.",
         repr=False,
     )
     memory_limit: Text | None = Field(None, description="The engine's memory, as 2GB; half the machine's if empty.")

@@ -1,10 +1,21 @@
-"""Opens DuckDB, reads sources, and gives integer days and exact money to every table."""
+"""Opens DuckDB or Spark, reads sources, and gives integer days and exact money to every table."""
 
-from clm_ml.engine.embedded import BATCH_ROWS, Engine, open_engine
+from clm_ml.engine.batches import BATCH_ROWS
+from clm_ml.engine.embedded import Engine, open_embedded
 from clm_ml.engine.expression import quoted
 from clm_ml.engine.language import Typed
+from clm_ml.engine.opening import AnyEngine, open_engine
 from clm_ml.engine.sources import Source
+from clm_ml.engine.spark import spark_failure
 
-AnyEngine = Engine
-
-__all__ = ["BATCH_ROWS", "AnyEngine", "Engine", "Source", "Typed", "open_engine", "quoted"]
+__all__ = [
+    "BATCH_ROWS",
+    "AnyEngine",
+    "Engine",
+    "Source",
+    "Typed",
+    "open_embedded",
+    "open_engine",
+    "quoted",
+    "spark_failure",
+]

@@ -6,7 +6,7 @@ The only room that knows DuckDB. What leaves it are lazy Narwhals frames, Arrow 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +15,17 @@ import narwhals as nw
 import pyarrow as pa
 
 from clm_ml.config import Config, Table
+from clm_ml.engine.batches import BATCH_ROWS
 from clm_ml.engine.expression import as_literal, quoted
 from clm_ml.engine.language import OF_THE_CONFIG, Language, beside_sql
+from clm_ml.engine.postgres import Stream, is_postgres, stream
 from clm_ml.engine.repeats import repeated
 from clm_ml.engine.sources import SHOP, Source, files_to_sql, find_files, is_text, names_a_table, table_to_sql
 from clm_ml.engine.words import first_sentence, in_words
 from clm_ml.errors import ConfigError, DataError
 
-__all__ = ["BATCH_ROWS", "Engine", "open_engine"]
+__all__ = ["Engine", "open_embedded"]
 
-BATCH_ROWS = 65_536
 _DIGESTS = 1_000_000
 
 _ALL_OF = "SELECT * FROM "
@@ -50,9 +51,9 @@ class Engine(Language):
     # reading ---------------------------------------------------------------------------------------------
 
     def source(self, name: str, table: Table, config: Config) -> Source:
-        """Find a table's rows: files, a DuckDB table or a query; with `where` applied.
+        """Find a table's rows: files, a table of the engine's or a query; with `where` applied.
 
-        The rows of a CSV or a query are kept in the engine: to make them again costs more.
+        The rows of a CSV, a query or of PostgreSQL are kept in the engine: to make them again costs more.
 
         Raises:
             DataError: if there is nothing there, or it cannot be read.
@@ -61,7 +62,7 @@ class Engine(Language):
         key = f"tables.{name}"
         with in_words(f"{key} cannot be read"):
             found = self._filtered(self._origin(key, table, config), table.where, f"{key}.where")
-            if not found.is_text and table.query is None:
+            if not found.is_text and (table.query is None or is_postgres(config.engine)):
                 return found
             return Source(self._kept_as(found.sql), found.types, found.is_text)
 
@@ -89,6 +90,8 @@ class Engine(Language):
         return self.lazy(f"SELECT * FROM {view}")
 
     def _origin(self, key: str, table: Table, config: Config) -> Source:
+        if is_postgres(config.engine) and (table.query is not None or names_a_table(str(table.source))):
+            return self._streamed(stream(config.engine, table, key))
         if table.query is not None:
             return self._query(table.query, f"{key}.query")
         source = str(table.source)
@@ -105,6 +108,16 @@ class Engine(Language):
         except OF_THE_CONFIG as error:
             raise ConfigError(f"{where}: {first_sentence(error)}.") from None
         raise ConfigError(f"{where}: this must be one SELECT.")
+
+    def _streamed(self, rows: Stream) -> Source:
+        name, given = f"kept_{self._next()}", f"given_{self._next()}"
+        columns = ", ".join(f"{quoted(column)} {kind}" for column, kind in rows.types.items())
+        self._connection.sql(f"CREATE TEMP TABLE {name} ({columns})")
+        for batch in rows.batches:
+            self._connection.register(given, batch)
+            self._connection.sql(f"INSERT INTO {name} FROM {given}")
+            self._connection.unregister(given)
+        return Source(f"SELECT * FROM {name}", rows.types)
 
     def _described(self, sql: str, text: bool = False) -> Source:
         return Source(sql, {row[0]: row[1] for row in self.asked(f"DESCRIBE {sql}")}, text)
@@ -142,7 +155,7 @@ class Engine(Language):
         self._connection.sql(f"CREATE TEMP TABLE {name} AS {sql}")
         return f"SELECT * FROM {name}"
 
-    def beside(self, source: Source, *layers: Mapping[str, str]) -> nw.LazyFrame[Any]:
+    def beside(self, source: Any, *layers: Mapping[str, str]) -> nw.LazyFrame[Any]:
         """Give a source's rows with columns computed beside its own, layer by layer (see `beside_sql`)."""
         return self.lazy(beside_sql(source.sql, layers))
 
@@ -191,6 +204,20 @@ class Engine(Language):
         with in_words(_UNREAD):
             yield from self._reader(frame, order_by)
 
+    def mapped(
+        self,
+        frame: nw.LazyFrame[Any],
+        function: Callable[[pa.RecordBatch], pa.RecordBatch],
+        schema: pa.Schema,  # noqa: ARG002 - other engines must know beforehand
+        *order_by: str,
+    ) -> Iterator[pa.RecordBatch]:
+        """Apply a function to the batches of a frame, which gives batches of `schema`, in order."""
+        return map(function, self.batches(frame, *order_by))
+
+    def count(self, frame: nw.LazyFrame[Any]) -> int:
+        """Count a frame's rows."""
+        return int(self.rows(f"SELECT count(*) FROM ({_ordered(frame)})")[0][0])
+
     def collect(self, frame: nw.LazyFrame[Any], *order_by: str) -> pa.Table:
         """Fetch a whole frame, in order."""
         with in_words(_UNREAD):
@@ -223,7 +250,7 @@ def _ordered(frame: nw.LazyFrame[Any], order_by: tuple[str, ...] = ()) -> str:
     return f"SELECT * FROM ({frame.to_native().sql_query()}){order}"
 
 
-def open_engine(config: Config) -> Engine:
+def open_embedded(config: Config) -> Engine:
     """Open an engine with the config's memory, threads and spill folder.
 
     Raises:
@@ -240,7 +267,7 @@ def open_engine(config: Config) -> Engine:
         connection.sql(f"SELECT timezone({as_literal(config.timezone)}, TIMESTAMPTZ 'epoch')").fetchall()
     except (*OF_THE_CONFIG, duckdb.OutOfRangeException) as error:
         raise ConfigError(f"the engine does not start: {first_sentence(error)}.") from None
-    if config.engine != "duckdb":
+    if config.engine.startswith("duckdb:///"):
         _attach(connection, config.path(config.engine.removeprefix("duckdb:///")))
     return Engine(connection, config.timezone, Path(spill))
 

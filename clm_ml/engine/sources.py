@@ -15,7 +15,7 @@ from pathlib import Path
 from clm_ml.engine.expression import Rows, as_literal, quoted
 from clm_ml.errors import DataError, did_you_mean
 
-__all__ = ["SHOP", "Source", "files_to_sql", "find_files", "is_text", "names_a_table", "table_to_sql"]
+__all__ = ["SHOP", "Source", "csv_dialects", "files_to_sql", "find_files", "is_text", "names_a_table", "table_to_sql"]
 
 SHOP = "shop"  # what the engine calls the config's DuckDB file
 
@@ -109,10 +109,20 @@ def files_to_sql(files: Sequence[Path], where: str) -> str:
     """
     if not is_text(files[0]):
         return f"SELECT * FROM read_parquet({_listed(files)}, union_by_name = true)"
+    dialects = csv_dialects(files, where).items()
+    return " UNION ALL BY NAME ".join(_csv_to_sql(some, *dialect) for dialect, some in dialects)
+
+
+def csv_dialects(files: Sequence[Path], where: str) -> dict[tuple[str, tuple[str, ...]], list[Path]]:
+    """Group CSV files by their delimiter and the names of their columns.
+
+    Raises:
+        DataError: if one has no readable header.
+    """
     alike: dict[tuple[str, tuple[str, ...]], list[Path]] = {}
     for file in files:
         alike.setdefault(_dialect(file, where), []).append(file)
-    return " UNION ALL BY NAME ".join(_csv_to_sql(some, *dialect) for dialect, some in alike.items())
+    return alike
 
 
 def _listed(files: Sequence[Path]) -> str:

@@ -123,8 +123,8 @@ def _keep_rejected(tables: Tables, folder: Path, force: bool) -> tuple[Path, ...
 
 def _sensitivity(tables: Tables, prepared: Prepared, config: Config) -> tuple[pd.DataFrame, int]:
     """Ask the thresholds at the last as_of whose label window is closed."""
-    buyers = prepared.orders.filter(nw.col("orders") > 0).select(nw.col("customer_id").n_unique())
-    customers = int(buyers.collect(backend="pyarrow").item())
+    buyers = prepared.orders.filter(nw.col("orders") > 0).select("customer_id").unique("customer_id")
+    customers = tables.engine.count(buyers)
     as_of = tables.complete_until - config.task.horizon_days
     if as_of <= tables.first_day:
         return pd.DataFrame(), customers

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from clm_ml.config import Task
-from clm_ml.engine import Engine
+from clm_ml.engine import AnyEngine
 from clm_ml.features import build_features
 from clm_ml.model import may_be_null
 from clm_ml.snapshot import prepare, take_snapshot
@@ -25,7 +25,7 @@ class Described:
     """Features of everyone known at an as_of: one row per customer, ordered by customer_id."""
 
     frame: nw.LazyFrame[Any] = field(repr=False)
-    engine: Engine = field(repr=False)
+    engine: AnyEngine = field(repr=False)
     as_of: str
     may_lack: tuple[str, ...] = field(default=(), repr=False)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import narwhals as nw
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -62,19 +62,30 @@ def write_scores(
     Returns:
         a row per segment: `phase, segment, customers, mean_churn_probability, expected_value, value_at_risk`.
     """
-    total, done = described.frame.select(nw.len()).collect(backend="pyarrow").item(), 0
+    engine, total, done = described.engine, described.engine.count(described.frame), 0
     chosen, parts = _Chosen(total if reasons == "all" else reasons), []
     with pq.ParquetWriter(path, SCHEMA, compression="zstd") as writer:
-        for batch in described.engine.batches(described.frame, "customer_id"):
-            scores = model.score(batch.to_pandas(), reasons=False)
-            chosen.see(scores)
+        for batch in engine.mapped(described.frame, _Scoring(model), SCHEMA, "customer_id"):
+            scores = pa.Table.from_batches([batch])
+            chosen.see(scores["value_at_risk"].to_numpy(), scores["customer_id"].to_numpy())
             parts.append(_by_segment(scores))
-            writer.write_table(_as_table(scores.assign(**dict.fromkeys(REASONS, None))))
+            writer.write_table(scores)
             done += batch.num_rows
             progress("scoring", done, total)
     if len(chosen.places):
         _add_reasons(path, model, described, chosen, progress)
     return _whole(parts)
+
+
+@dataclass(frozen=True)
+class _Scoring:
+    """Scores a batch of features; goes to where the features are, in this process or another."""
+
+    model: Model
+
+    def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        scores = self.model.score(batch.to_pandas(), reasons=False).assign(**dict.fromkeys(REASONS, None))
+        return pa.RecordBatch.from_pandas(scores, SCHEMA, preserve_index=False)
 
 
 class _Chosen:
@@ -87,12 +98,12 @@ class _Chosen:
         self._ids = np.empty(0, dtype=object)
         self.places = np.empty(0, dtype=np.int64)
 
-    def see(self, scores: pd.DataFrame) -> None:
+    def see(self, value_at_risk: Any, customer_ids: Any) -> None:
         """Take note of a batch, and forget whoever has fallen too far behind."""
-        at_risk = np.concatenate([self._at_risk, scores["value_at_risk"].fillna(-np.inf).to_numpy()])
-        ids = np.concatenate([self._ids, scores["customer_id"].to_numpy(dtype=object)])
-        places = np.concatenate([self.places, self._seen + np.arange(len(scores))])
-        self._seen += len(scores)
+        at_risk = np.concatenate([self._at_risk, np.nan_to_num(value_at_risk, nan=-np.inf)])
+        ids = np.concatenate([self._ids, customer_ids])
+        places = np.concatenate([self.places, self._seen + np.arange(len(customer_ids))])
+        self._seen += len(customer_ids)
         first = np.sort(np.lexsort((places, -at_risk))[: self._most])
         self._at_risk, self._ids, self.places = at_risk[first], ids[first], places[first]
 
@@ -132,23 +143,27 @@ def _reasons(model: Model, described: Described, chosen: _Chosen, progress: Prog
         yield told.astype(object).where(told.notna(), None).to_numpy()
 
 
-def _as_table(scores: pd.DataFrame) -> pa.Table:
-    return pa.Table.from_pandas(scores, SCHEMA, preserve_index=False)
+_SUMS = ("churn_probability", "expected_value", "value_at_risk")
 
 
-def _by_segment(scores: pd.DataFrame) -> pd.DataFrame:
-    sums = {"customers": ("segment", "size")} | {name: (name, "sum") for name in _SUMMED}
-    return scores.assign(rated=scores["churn_probability"].notna()).groupby(["phase", "segment"]).agg(**sums)
-
-
-_SUMMED = ("churn_probability", "rated", "expected_value", "value_at_risk")
+def _by_segment(scores: pa.Table) -> pd.DataFrame:
+    counts = [("segment", "count"), ("churn_probability", "count")]
+    return scores.group_by(["phase", "segment"]).aggregate([*counts, *((name, "sum") for name in _SUMS)]).to_pandas()
 
 
 def _whole(parts: list[pd.DataFrame]) -> pd.DataFrame:
     """Add up the batches' segments: the most value at risk first."""
-    sums = pd.concat(parts).groupby(level=[0, 1]).sum()
-    mean = sums["churn_probability"] / sums["rated"].where(sums["rated"] > 0)
-    told = sums.assign(mean_churn_probability=mean).reset_index()
-    columns = ["phase", "segment", "customers", "mean_churn_probability", "expected_value", "value_at_risk"]
+    sums = pd.concat(parts).groupby(["phase", "segment"], as_index=False).sum()
+    rated = sums["churn_probability_count"]
+    told = pd.DataFrame(
+        {
+            "phase": sums["phase"],
+            "segment": sums["segment"],
+            "customers": sums["segment_count"],
+            "mean_churn_probability": sums["churn_probability_sum"] / rated.where(rated > 0),
+            "expected_value": sums["expected_value_sum"],
+            "value_at_risk": sums["value_at_risk_sum"],
+        }
+    )
     by = ["value_at_risk", "phase", "segment"]
-    return told[columns].sort_values(by, ascending=[False, True, True], kind="stable").reset_index(drop=True)
+    return told.sort_values(by, ascending=[False, True, True], kind="stable").reset_index(drop=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from clm_ml.config import COLUMNS
-from clm_ml.engine import open_engine
+from clm_ml.engine import open_embedded
 from clm_ml.errors import UsageError
 from clm_ml.proposal.deciding import decide
 from clm_ml.proposal.finishing import finish, with_strangers_told
@@ -36,7 +36,7 @@ def propose(files: Sequence[str | Path], home: str | Path) -> str:
         raise UsageError("init needs the files to look at: at least one with orders or events.")
     if len(paths) > len(COLUMNS):
         raise UsageError(f"init takes one file a table: {', '.join(COLUMNS)}; {len(paths)} were given.")
-    engine = open_engine(any_config(paths[0]))
+    engine = open_embedded(any_config(paths[0]))
     try:
         drafts = decide(engine, [look(engine, path) for path in paths])
         finished = {table: finish(engine, draft) for table, draft in drafts.items()}

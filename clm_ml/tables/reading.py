@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from clm_ml.config import COLUMNS, Config, Events, Table
-from clm_ml.engine import Engine, open_engine
+from clm_ml.engine import AnyEngine, open_engine
 from clm_ml.errors import DataError
 from clm_ml.tables.door import Door, judge, last_day, open_door
 from clm_ml.tables.validated import Counts, Tables
@@ -15,7 +15,7 @@ from clm_ml.timeline import date_of, day_of
 __all__ = ["read_tables"]
 
 
-def read_tables(config: Config, engine: Engine | None = None, **frames: Any) -> Tables:
+def read_tables(config: Config, engine: AnyEngine | None = None, **frames: Any) -> Tables:
     """Read and validate the inputs of a project.
 
     Args:

@@ -8,7 +8,7 @@ from typing import Any
 
 import narwhals as nw
 
-from clm_ml.engine import Engine
+from clm_ml.engine import AnyEngine
 from clm_ml.timeline import date_of
 
 __all__ = ["Counts", "Tables"]
@@ -51,7 +51,7 @@ class Tables:
     called `source_reason` there.
     """
 
-    engine: Engine = field(repr=False)
+    engine: AnyEngine = field(repr=False)
     orders: nw.LazyFrame[Any] = field(repr=False)
     events: nw.LazyFrame[Any] | None = field(repr=False)
     customers: nw.LazyFrame[Any] | None = field(repr=False)

@@ -1,0 +1,41 @@
+"""Rows on their way out: in Arrow batches of one size, whoever made them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+__all__ = ["BATCH_ROWS", "rechunked", "write_batches"]
+
+BATCH_ROWS = 65_536
+
+
+def rechunked(batches: Iterable[pa.RecordBatch], rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
+    """Cut a stream into batches of one size, the last of which may be smaller.
+
+    >>> [len(batch) for batch in rechunked(pa.record_batch({"x": range(n)}) for n in (1, 5, 2))]
+    [8]
+    >>> [len(batch) for batch in rechunked((pa.record_batch({"x": range(n)}) for n in (1, 5, 2)), rows=3)]
+    [3, 3, 2]
+    """
+    held: list[pa.RecordBatch] = []
+    count = 0
+    for batch in batches:
+        held.append(batch)
+        count += batch.num_rows
+        while count >= rows:
+            whole = pa.Table.from_batches(held)
+            yield whole.slice(0, rows).combine_chunks().to_batches()[0]
+            held, count = whole.slice(rows).to_batches(), count - rows
+    if count:
+        yield pa.Table.from_batches(held).combine_chunks().to_batches()[0]
+
+
+def write_batches(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
+    """Write a stream to one Parquet file (zstd), a row group a batch."""
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        for batch in batches:
+            writer.write_table(pa.Table.from_batches([batch]).cast(schema))
