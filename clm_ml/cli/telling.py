@@ -94,6 +94,7 @@ def tell_scored(answer: Answer, scored: Scored) -> None:
     answer.tell(
         {
             "scores": str(scored.box),
+            "table": scored.table,
             "as_of": scored.as_of,
             "customers": scored.customers,
             "segments": scored.segments.astype(object).where(scored.segments.notna(), None).to_dict("records"),
@@ -110,6 +111,8 @@ def tell_scored(answer: Answer, scored: Scored) -> None:
     }
     answer.say(_table(scored.segments, money))
     answer.say(f"scores box: {scored.box}")
+    if scored.table is not None:
+        answer.say(f"scores table: {scored.table}")
 
 
 def tell_exported(answer: Answer, exported: Exported, config: Config) -> None:

@@ -126,6 +126,16 @@ def score(
     reasons: Annotated[
         str, typer.Option("--reasons", metavar="N|all", help="Say why for the N with the most value at risk.")
     ] = "20000",
+    to_table: Annotated[
+        str | None,
+        typer.Option("--to-table", metavar="NAME", help="Also into this table of the config's PostgreSQL."),
+    ] = None,
+    if_exists: Annotated[
+        str,
+        typer.Option(
+            "--if-exists", metavar="replace|append", help="Replace the table's rows of this as_of, or refuse if there."
+        ),
+    ] = "replace",
     force: Force = False,
     as_json: Json = False,
     debug: Debug = False,
@@ -136,9 +146,16 @@ def score(
         from clm_ml.config import load_config  # noqa: PLC0415
         from clm_ml.pipeline import score as run  # noqa: PLC0415
 
-        count = _count_or_all(reasons)
         scored = run(
-            load_config(config), out, as_of=as_of, model=model, reasons=count, force=force, progress=answer.progress
+            load_config(config),
+            out,
+            as_of=as_of,
+            model=model,
+            reasons=_count_or_all(reasons),
+            force=force,
+            to_table=to_table,
+            if_exists=if_exists,  # type: ignore[arg-type]
+            progress=answer.progress,
         )
         tell_scored(answer, scored)
 

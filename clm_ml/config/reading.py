@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -140,9 +141,18 @@ def _sentence(problems: list[Any], steps: tuple[str, ...]) -> str:
     whats = list(dict.fromkeys(_what(problem, steps) for problem in problems))
     what = " or ".join([whats[0], *(other.removeprefix("must be ") for other in whats[1:])])
     found = problems[0]["input"]
-    if isinstance(found, str | int | float) and problems[0]["type"] not in _TOLD and repr(found) not in what:
-        what += f"; found {found!r}"
+    if isinstance(found, str | int | float) and problems[0]["type"] not in _TOLD and repr(_shown(found)) not in what:
+        what += f"; found {_shown(found)!r}"
     return what if what.endswith("?") else f"{what}."
+
+
+def _shown(found: Any) -> Any:
+    """Show what was found, but of an address only how it begins: it may hold a password.
+
+    >>> _shown("postgres://me:secret@db/sales"), _shown("sparkk")
+    ('postgres…', 'sparkk')
+    """
+    return re.split(r"[:/@]", found)[0] + "…" if isinstance(found, str) and re.search("//|@", found) else found
 
 
 #: What to say instead of pydantic's words.
@@ -160,7 +170,8 @@ def _what(problem: Any, steps: tuple[str, ...]) -> str:
     if kind == "extra_forbidden":
         return _TOLD[kind] + did_you_mean(steps[-1], _fields(steps[:-1]))
     if kind == "string_pattern_mismatch":
-        return f"{problem['input']!r} does not fit: {_fields(steps[:-1])[steps[-1]].description}".removesuffix(".")
+        fits = str(_fields(steps[:-1])[steps[-1]].description).removesuffix(".")
+        return f"{_shown(problem['input'])!r} does not fit: {fits}"
     what = (_TOLD | _INSTEAD).get(kind) or problem["msg"].removeprefix("Value error, ")
     what = what.replace("Input should", "must").replace("String should", "must")
     return what[:1].lower() + what[1:]

@@ -1,6 +1,7 @@
 """Opens DuckDB or Spark, reads sources, and gives integer days and exact money to every table."""
 
 from clm_ml.engine.batches import BATCH_ROWS
+from clm_ml.engine.delivering import Target, open_target
 from clm_ml.engine.embedded import Engine, open_embedded
 from clm_ml.engine.expression import quoted
 from clm_ml.engine.language import Typed
@@ -13,9 +14,11 @@ __all__ = [
     "AnyEngine",
     "Engine",
     "Source",
+    "Target",
     "Typed",
     "open_embedded",
     "open_engine",
+    "open_target",
     "quoted",
     "spark_failure",
 ]

@@ -16,7 +16,7 @@ from clm_ml.model import REASONS, Model
 from clm_ml.pipeline.describing import Described
 from clm_ml.pipeline.progress import Progress
 
-__all__ = ["write_scores"]
+__all__ = ["SCHEMA", "write_scores"]
 
 _TEXT, _REAL, _SCORE = pa.string(), pa.float64(), pa.int8()
 

@@ -10,13 +10,14 @@ import pandas as pd
 
 from clm_ml.artifacts import new_box, open_box, refuse_existing
 from clm_ml.config import Config
+from clm_ml.engine import Target, open_target
 from clm_ml.errors import ModelError
 from clm_ml.model import BOX_KIND, Model, load_model
 from clm_ml.pipeline.describing import describe
 from clm_ml.pipeline.progress import Progress, silent
-from clm_ml.pipeline.scores import write_scores
+from clm_ml.pipeline.scores import SCHEMA, write_scores
 from clm_ml.tables import Tables, read_tables
-from clm_ml.timeline import parse_day
+from clm_ml.timeline import date_of, parse_day
 from clm_ml.tracking import fetch_box
 
 __all__ = ["SCORES", "Scored", "find_model", "score"]
@@ -26,13 +27,14 @@ SCORES = "scores.parquet"
 
 @dataclass(frozen=True)
 class Scored:
-    """A scores box, and what it holds: a row per segment."""
+    """A scores box, and what it holds: a row per segment; and the table that took the scores too, if one did."""
 
     box: Path
     as_of: str
     customers: int
     segments: pd.DataFrame
     warnings: tuple[str, ...] = ()
+    table: str | None = None
 
 
 def score(
@@ -43,16 +45,31 @@ def score(
     model: str | None = None,
     reasons: int | Literal["all"] = 20_000,
     force: bool = False,
+    to_table: str | None = None,
+    if_exists: Literal["replace", "append"] = "replace",
     progress: Progress = silent,
 ) -> Scored:
-    """Score everyone known at `as_of` into a scores box, with reasons for those with the most value at risk."""
+    """Score everyone known at `as_of` into a scores box, with reasons for those with the most value at risk.
+
+    With `to_table` the scores also go to a table of the config's PostgreSQL, made if it is not there, in one
+    transaction. With `if_exists="replace"` they take the place of the rows of this as_of, with `append` an as_of
+    that is there is refused; other as_ofs stay. The table is tried before the long work, and filled once the box
+    is whole.
+
+    Raises:
+        DataError: if the table cannot take the scores; it is then as it was, and the box stays if it was written.
+        ConfigError: if a table is asked for, and the config's engine is no PostgreSQL.
+    """
     refuse_existing(out, force)
     asked = None if as_of is None else parse_day(as_of)
+    target = None if to_table is None else open_target(config, to_table, SCHEMA, if_exists)
+    _rehearse(target, asked)
     progress("reading tables", 0, 1)
     tables = read_tables(config)
     day = tables.complete_until if asked is None else asked
     place = model or f"models:/{config.project}@champion"
     box = find_model(config, place)
+    _rehearse(target, day)
     learned = load_model(box)
     _refuse_other_task(learned, config, tables)
     progress("features", 0, 1)
@@ -69,7 +86,15 @@ def score(
         segments = write_scores(hidden / SCORES, learned, described, reasons, progress)
         facts["customers"] = customers = int(segments["customers"].sum())
     tables.engine.close()
-    return Scored(out, described.as_of, customers, segments, tables.warnings)
+    if target is not None:
+        progress("table", 0, 1)
+        target.deliver(out / SCORES, described.as_of)
+    return Scored(out, described.as_of, customers, segments, tables.warnings, to_table)
+
+
+def _rehearse(target: Target | None, day: int | None) -> None:
+    if target is not None:
+        target.rehearse(None if day is None else date_of(day).isoformat())
 
 
 def find_model(config: Config, place: str) -> Path:
