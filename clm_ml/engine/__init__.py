@@ -8,16 +8,19 @@ from clm_ml.engine.language import Typed
 from clm_ml.engine.opening import AnyEngine, open_engine
 from clm_ml.engine.sources import Source
 from clm_ml.engine.spark import spark_failure
+from clm_ml.engine.store import Store, open_store
 
 __all__ = [
     "BATCH_ROWS",
     "AnyEngine",
     "Engine",
     "Source",
+    "Store",
     "Target",
     "Typed",
     "open_embedded",
     "open_engine",
+    "open_store",
     "open_target",
     "quoted",
     "spark_failure",

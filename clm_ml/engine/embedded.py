@@ -6,7 +6,7 @@ The only room that knows DuckDB. What leaves it are lazy Narwhals frames, Arrow 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +50,17 @@ class Engine(Language):
 
     # reading ---------------------------------------------------------------------------------------------
 
-    def source(self, name: str, table: Table, config: Config) -> Source:
-        """Find a table's rows: files, a table of the engine's or a query; with `where` applied.
+    def files(self, name: str, table: Table, config: Config) -> dict[str, tuple[int, int]]:
+        """List the files of a table with their sizes and times of change; none if it lies in no files."""
+        source = str(table.source)
+        if table.query is not None or (config.engine != "duckdb" and names_a_table(source)):
+            return {}
+        with in_words(f"tables.{name} cannot be read"):
+            found = find_files(config.path(source), config.home, f"tables.{name}.source")
+        return {str(file): (file.stat().st_size, file.stat().st_mtime_ns) for file in found}
+
+    def source(self, name: str, table: Table, config: Config, but: Collection[str] = ()) -> Source:
+        """Find a table's rows: files (all but some), a table of the engine's or a query; with `where` applied.
 
         The rows of a CSV, a query or of PostgreSQL are kept in the engine: to make them again costs more.
 
@@ -61,7 +70,7 @@ class Engine(Language):
         """
         key = f"tables.{name}"
         with in_words(f"{key} cannot be read"):
-            found = self._filtered(self._origin(key, table, config), table.where, f"{key}.where")
+            found = self._filtered(self._origin(key, table, config, but), table.where, f"{key}.where")
             if not found.is_text and (table.query is None or is_postgres(config.engine)):
                 return found
             return Source(self._kept_as(found.sql), found.types, found.is_text)
@@ -89,7 +98,7 @@ class Engine(Language):
         self._connection.register(view, nw.from_native(rows).lazy().collect(backend="pyarrow").to_native())
         return self.lazy(f"SELECT * FROM {view}")
 
-    def _origin(self, key: str, table: Table, config: Config) -> Source:
+    def _origin(self, key: str, table: Table, config: Config, but: Collection[str]) -> Source:
         if is_postgres(config.engine) and (table.query is not None or names_a_table(str(table.source))):
             return self._streamed(stream(config.engine, table, key))
         if table.query is not None:
@@ -98,7 +107,9 @@ class Engine(Language):
         if config.engine != "duckdb" and names_a_table(source):
             return self._described(table_to_sql(source, f"{key}.source", self.rows))
         files = find_files(config.path(source), config.home, f"{key}.source")
-        return self._described(files_to_sql(files, f"{key}.source"), is_text(files[0]))
+        asked = [file for file in files if str(file) not in but]
+        rows = files_to_sql(asked or files[:1], f"{key}.source")
+        return self._described(rows if asked else f"SELECT * FROM ({rows}) WHERE false", is_text(files[0]))
 
     def _query(self, query: str, where: str) -> Source:
         try:
@@ -136,6 +147,10 @@ class Engine(Language):
         """Run a query and fetch its rows: for counts and facts, not for tables."""
         with in_words(_UNREAD):
             return self.asked(sql)
+
+    def execute(self, sql: str) -> None:
+        """Run a statement that gives no rows."""
+        self._connection.execute(sql)
 
     def lazy(self, sql: str) -> nw.LazyFrame[Any]:
         """See a query as a lazy frame; it runs again at every read."""

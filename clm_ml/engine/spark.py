@@ -66,7 +66,11 @@ class SparkEngine(Language):
 
     # reading ---------------------------------------------------------------------------------------------
 
-    def source(self, name: str, table: Table, config: Config) -> SparkSource:
+    def files(self, *_: Any) -> dict[str, tuple[int, int]]:
+        """List no files: on Spark nothing is kept between runs."""
+        return {}
+
+    def source(self, name: str, table: Table, config: Config, _: Any = ()) -> SparkSource:
         """Find a table's rows: files, a Spark table or a query; with `where` applied.
 
         Raises:

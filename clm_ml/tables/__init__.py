@@ -5,6 +5,6 @@ whole days and seconds in the business time zone, and money is whole hundredths 
 """
 
 from clm_ml.tables.reading import read_tables
-from clm_ml.tables.validated import Counts, Tables
+from clm_ml.tables.validated import Counts, Doubt, Earlier, Tables
 
-__all__ = ["Counts", "Tables", "read_tables"]
+__all__ = ["Counts", "Doubt", "Earlier", "Tables", "read_tables"]

@@ -74,7 +74,7 @@ def judge(door: Door, end: int | None) -> Judged:
     """Judge every row once, and count."""
     rows = door.rows(end)
     rows = _without_repeats(door, rows) if door.table == "customers" else _without_duplicates(door, rows)
-    counts = _count(door, rows)
+    counts = _count(door, rows, end)
     # Where all rows are in order, no rule has to be asked again.
     in_order = rows.filter(nw.col(_REASON).is_null()) if counts.rejected else rows
     return Judged(
@@ -84,18 +84,27 @@ def judge(door: Door, end: int | None) -> Judged:
     )
 
 
-def _count(door: Door, rows: Frame) -> Counts:
+def _count(door: Door, rows: Frame, end: int | None) -> Counts:
     _, day = INSTANTS[door.table]
-    when = nw.col(ours(day)) if day in door.columns.days else nw.lit(None, dtype=nw.Int32)
-    told = rows.select(reason=nw.col(_REASON), day=when).group_by("reason")
-    counted = told.agg(
-        nw.len().alias("rows"), nw.col("day").min().alias("first_day"), nw.col("day").max().alias("last_day")
+    nothing = nw.lit(None, dtype=nw.Int32)
+    when = nw.col(ours(day)) if day in door.columns.days else nothing
+    known = nw.col(ours("known_day")) if "known_day" in door.columns.days else when
+    beyond = nw.when(nw.col("known_day") >= end).then(nw.lit(1)) if end is not None else nothing
+    told = rows.select(reason=nw.col(_REASON), day=when, known_day=known).with_columns(beyond=beyond)
+    counted = told.group_by("reason").agg(
+        nw.len().alias("rows"),
+        nw.col("day").min().alias("first_day"),
+        nw.col("day").max().alias("last_day"),
+        nw.col("known_day").min().alias("first_known"),
+        nw.col("beyond").count().alias("beyond"),
     )
     found = {row["reason"]: row for row in door.engine.collect(counted, "reason").to_pylist()}
-    used = found.pop(None, {"rows": 0, "first_day": None, "last_day": None})
+    beyond_all = sum(int(row["beyond"]) for row in found.values())
+    used = found.pop(None, {"rows": 0, "first_day": None, "last_day": None, "first_known": None})
     rejected = {reason: int(row["rows"]) for reason, row in found.items()}
-    kept = int(used["rows"])
-    return Counts(kept + sum(rejected.values()), kept, rejected, used["first_day"], used["last_day"])
+    kept, first_known = int(used["rows"]), used["first_known"]
+    read = kept + sum(rejected.values())
+    return Counts(read, kept, rejected, used["first_day"], used["last_day"], beyond_all, first_known)
 
 
 def _least_first(door: Door) -> dict[str, str]:

@@ -9,24 +9,30 @@ from clm_ml.config import COLUMNS, Config, Events, Table
 from clm_ml.engine import AnyEngine, open_engine
 from clm_ml.errors import DataError
 from clm_ml.tables.door import Door, judge, last_day, open_door
-from clm_ml.tables.validated import Counts, Tables
+from clm_ml.tables.validated import Counts, Doubt, Earlier, Tables
 from clm_ml.timeline import date_of, day_of
 
 __all__ = ["read_tables"]
 
+_NOTHING: Mapping[str, Earlier] = {}
 
-def read_tables(config: Config, engine: AnyEngine | None = None, **frames: Any) -> Tables:
+
+def read_tables(
+    config: Config, engine: AnyEngine | None = None, earlier: Mapping[str, Earlier] = _NOTHING, **frames: Any
+) -> Tables:
     """Read and validate the inputs of a project.
 
     Args:
         config: the project.
         engine: where to read them; opened from the config if not given.
+        earlier: of some tables, what an earlier run has read already: only files that are new since are read.
         **frames: tables held in memory (pandas, Polars, Arrow, DuckDB), by name, instead of their sources;
             the config's column mapping and `where` apply to them all the same.
 
     Raises:
         DataError: if a source or a mapped column is missing, nothing is left, or more rows are rejected than
             `max_rejected_share` allows.
+        Doubt: if what is there now may not be what an earlier run has read.
         ConfigError: if an expression is none, or uses what is not allowed.
     """
     engine = engine or open_engine(config)
@@ -36,32 +42,56 @@ def read_tables(config: Config, engine: AnyEngine | None = None, **frames: Any) 
         raise DataError(f"a frame was given for {unknown[0]}, but the config maps no columns of it.")
     doors: dict[str, Door] = {}
     for name, plan in plans.items():
-        source = engine.frame(name, frames[name], plan) if name in frames else engine.source(name, plan, config)
+        if name in frames:
+            source = engine.frame(name, frames[name], plan)
+        else:
+            source = engine.source(name, plan, config, earlier[name].files if name in earlier else ())
         doors[name] = open_door(name, plan, source, engine)
-    complete_until, warnings = _complete_until(config, doors)
+    complete_until, warnings = _complete_until(config, doors, earlier)
     judged = {name: judge(door, complete_until) for name, door in doors.items()}
-    for name, found in judged.items():
-        _refuse_too_many_rejected(name, found.counts, plans[name])
+    counts = {name: found.counts for name, found in judged.items()}
+    for name, told in earlier.items():
+        _doubt(told, doors[name], counts[name], complete_until)
+        counts[name] = told.counts + counts[name]
+    for name, found in counts.items():
+        _refuse_too_many_rejected(name, found, plans[name])
     return Tables(
         engine=engine,
         **{name: judged[name].used if name in judged else None for name in COLUMNS},  # type: ignore[arg-type]
         complete_until=complete_until,
-        counts={name: found.counts for name, found in judged.items()},
+        counts=counts,
         quarantined={name: found.quarantined for name, found in judged.items()},
         meanings={} if config.tables.events is None else _meanings(config.tables.events),
         has_loaded_at=any("loaded_at" in plans[name].columns for name in ("orders", "events") if name in plans),
         warnings=warnings,
+        types={name: door.source.types for name, door in doors.items()},
     )
+
+
+def _doubt(earlier: Earlier, door: Door, new: Counts, complete_until: int) -> None:
+    """Doubt what was read before if a new row could have been among it, or its columns have changed.
+
+    Rows known on different days are no duplicates of each other, and nothing known later changes what was known.
+
+    Raises:
+        Doubt: so that all is read again.
+    """
+    is_early = new.first_known is not None and new.first_known < earlier.until
+    if is_early or complete_until < earlier.until or dict(door.source.types) != dict(earlier.types):
+        raise Doubt
 
 
 def _meanings(events: Events) -> dict[str, tuple[str, ...]]:
     return {meaning: tuple(types) for meaning, types in events.meanings.items()}
 
 
-def _complete_until(config: Config, doors: Mapping[str, Door]) -> tuple[int, tuple[str, ...]]:
+def _complete_until(
+    config: Config, doors: Mapping[str, Door], earlier: Mapping[str, Earlier]
+) -> tuple[int, tuple[str, ...]]:
     if config.complete_until is not None:
         return day_of(config.complete_until), ()
     days = [last_day(doors[name]) for name in ("orders", "events") if name in doors]
+    days += [told.until - 1 for told in earlier.values()]
     last = max((day for day in days if day is not None), default=None)
     if last is None:
         _refuse_too_many_rejected("orders", judge(doors["orders"], None).counts, config.tables.orders)

@@ -11,18 +11,35 @@ import narwhals as nw
 from clm_ml.engine import AnyEngine
 from clm_ml.timeline import date_of
 
-__all__ = ["Counts", "Tables"]
+__all__ = ["Counts", "Doubt", "Earlier", "Tables"]
 
 
 @dataclass(frozen=True)
 class Counts:
-    """What became of the rows of one table: `read == used + sum(rejected.values())`."""
+    """What became of the rows of one table: `read == used + sum(rejected.values())`.
+
+    `first_day` and `last_day` are those of the used rows; `beyond` counts the rows, used or not, that nobody knew
+    before the day until which the tables are complete, and `first_known` is the first day on which one was known.
+    """
 
     read: int
     used: int
     rejected: Mapping[str, int]
     first_day: int | None = None
     last_day: int | None = None
+    beyond: int = 0
+    first_known: int | None = None
+
+    def __add__(self, other: Counts) -> Counts:
+        """Count the rows of two parts of a table."""
+        reasons = sorted({*self.rejected, *other.rejected})
+        rejected = {reason: self.rejected.get(reason, 0) + other.rejected.get(reason, 0) for reason in reasons}
+        first = [day for day in (self.first_day, other.first_day) if day is not None]
+        last = [day for day in (self.last_day, other.last_day) if day is not None]
+        read, used, beyond = self.read + other.read, self.used + other.used, self.beyond + other.beyond
+        known = [day for day in (self.first_known, other.first_known) if day is not None]
+        days = (min(first, default=None), max(last, default=None), beyond, min(known, default=None))
+        return Counts(read, used, rejected, *days)
 
     @property
     def rejected_share(self) -> float:
@@ -32,6 +49,24 @@ class Counts:
     def facts(self) -> dict[str, Any]:
         """Tell the counts as plain data, for manifests."""
         return {"read": self.read, "used": self.used, "rejected": dict(self.rejected)}
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """What an earlier run has read of a table: files, all of whose rows were known before `until`."""
+
+    until: int
+    files: Mapping[str, tuple[int, int]] = field(repr=False)
+    types: Mapping[str, str] = field(repr=False)
+    counts: Counts
+
+    def is_untouched(self, files: Mapping[str, tuple[int, int]]) -> bool:
+        """Say whether its files are all there still, with the same size and time of change."""
+        return all(files.get(name) == told for name, told in self.files.items())
+
+
+class Doubt(Exception):
+    """What an earlier run has read may not be what is there now: everything has to be read again."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +82,10 @@ class Tables:
     `is_return` is never null in `orders`: a line is a return if it says so, or if its amount or its quantity is
     negative. A return's amount and quantity are negative, whatever their sign in the source.
 
-    `quarantined` has the rejected rows as they came, and each one's `reason`; a source's own column `reason` is
-    called `source_reason` there.
+    Of a table that an earlier run has read, only the rows of new files are in the frame; its counts tell of all.
+
+    `types` are those of the sources' columns. `quarantined` has the rejected rows as they came, and each one's
+    `reason`; a source's own column `reason` is called `source_reason` there.
     """
 
     engine: AnyEngine = field(repr=False)
@@ -63,6 +100,7 @@ class Tables:
     meanings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     has_loaded_at: bool = False
     warnings: tuple[str, ...] = ()
+    types: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
 
     @property
     def first_day(self) -> int:
