@@ -18,19 +18,19 @@ from clm_ml.errors import TimelineError
 from clm_ml.tables import Tables
 from clm_ml.timeline import date_of
 
-__all__ = ["Prepared", "Snapshot", "orders_known_by", "prepare", "take_snapshot"]
+__all__ = ["Before", "Prepared", "Snapshot", "orders_known_by", "prepare", "take_snapshot"]
 
 Frame = nw.LazyFrame[Any]
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """The tables folded as far as no as_of matters, kept in the engine.
+    """The tables put together as far as no as_of matters, kept in the engine.
 
     `orders` has one row per customer, order and day with a line of it, `events` one per event, `customers` one per
     person of the customer table. Where rows can arrive late (`loaded_at` is mapped) orders have to be put together
     again at each as_of, because which line came first depends on what had arrived: from `late_parts`, one row per
-    customer, order, day and day known.
+    customer, order, day and day known. `added` has what this run has put to what an earlier one had prepared.
     """
 
     tables: Tables
@@ -38,10 +38,11 @@ class Prepared:
     late_parts: Frame | None = field(repr=False)
     events: Frame | None = field(repr=False)
     customers: Frame | None = field(repr=False)
+    added: Mapping[str, Frame] = field(default_factory=dict, repr=False)
 
     def drop(self) -> None:
         """Give back its memory, once no further as_of is asked for."""
-        for frame in (self.orders, self.late_parts, self.events, self.customers):
+        for frame in (*self.added.values(), self.customers):
             if frame is not None:
                 self.tables.engine.drop(frame)
 
@@ -69,24 +70,61 @@ class Snapshot:
         return _ids(self.orders, self.events, created)
 
 
-def prepare(tables: Tables) -> Prepared:
-    """Fold the tables: one pass over the raw rows, for any number of as_ofs.
+@dataclass(frozen=True)
+class Before:
+    """What an earlier run has prepared of all rows that were known before `until`: some of a preparation's frames."""
 
-    Events are few a day and are not folded, but of each only what features ask is kept.
+    until: int
+    frames: Mapping[str, Frame] = field(repr=False)
+
+    def with_new(self, name: str, new: Frame) -> Frame:
+        """Put new rows behind those there are."""
+        return nw.concat([self.frames[name].select(*new.collect_schema().names()), new]) if name in self.frames else new
+
+
+def prepare(tables: Tables, before: Before | None = None, *, keep_parts: bool = False) -> Prepared:
+    """Put orders together: one pass over the raw rows, for any number of as_ofs.
+
+    Events are few a day and stay as they are, but of each only what features ask is kept.
+
+    Args:
+        tables: the validated inputs; after an earlier run only their new rows.
+        before: what that run has prepared.
+        keep_parts: whether `added` is asked for.
     """
-    keep, late = tables.engine.keep, tables.has_loaded_at
-    parts = keep(_order_parts(tables.orders, late))
-    orders = keep(_with_beginnings(_known_parts(parts, tables.complete_until) if late else parts, tables.engine))
-    if not late:
-        tables.engine.drop(parts)
+    engine, late, before = tables.engine, tables.has_loaded_at, before or Before(0, {})
+    parts = engine.keep(_order_parts(tables.orders, late))
+    added = {"parts": parts}
+    if late:
+        all_parts = before.with_new("parts", parts)
+        orders = engine.keep(_with_beginnings(_known_parts(all_parts, tables.complete_until), engine))
+    else:
+        added["orders"] = engine.keep(_begun(parts, before, engine))
+        orders = before.with_new("orders", added["orders"])
+        if not keep_parts:
+            engine.drop(added.pop("parts"))
     events, people = tables.events, tables.customers
+    if events is not None:
+        added["events"] = engine.keep(_with_kinds(events, tables.meanings))
     return Prepared(
         tables=tables,
         orders=orders,
-        late_parts=parts if late else None,
-        events=None if events is None else keep(_with_kinds(events, tables.meanings)),
-        customers=None if people is None else keep(_people(people)),
+        late_parts=all_parts if late else None,
+        events=None if events is None else before.with_new("events", added["events"]),
+        customers=None if people is None else engine.keep(_people(people)),
+        added=added,
     )
+
+
+def _begun(parts: Frame, before: Before, engine: AnyEngine) -> Frame:
+    """Tell the beginnings of new parts: which order they continue and how long it has been, the earlier ones tell."""
+    if "parts" not in before.frames:
+        return _with_beginnings(parts, engine)
+    theirs = before.frames["parts"].join(
+        parts.select("customer_id").unique("customer_id"), on="customer_id", how="semi"
+    )
+    together = engine.keep(nw.concat([theirs.select(*parts.collect_schema().names()), parts]))
+    return _with_beginnings(together, engine).filter(nw.col("known_day") >= before.until)
 
 
 def take_snapshot(prepared: Prepared, as_of: int, customers: Frame | None = None) -> Snapshot:

@@ -279,6 +279,7 @@ def open_embedded(config: Config) -> Engine:
     try:
         connection = duckdb.connect(":memory:", config=settings)
         connection.sql("SET TimeZone = 'UTC'")
+        connection.sql("SET enable_progress_bar = false")
         connection.sql(f"SELECT timezone({as_literal(config.timezone)}, TIMESTAMPTZ 'epoch')").fetchall()
     except (*OF_THE_CONFIG, duckdb.OutOfRangeException) as error:
         raise ConfigError(f"the engine does not start: {first_sentence(error)}.") from None

@@ -6,7 +6,7 @@ One run at a time has it; what a run changes is there whole or not at all.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -39,11 +39,13 @@ class Store:
         """See one of the frames."""
         return self._engine.lazy(f"SELECT * FROM {_NAME}.{name}")
 
-    def write(self, frames: Mapping[str, nw.LazyFrame[Any]], facts: Mapping[str, Any], *, append: bool) -> None:
-        """Put frames behind those that are there, or in their place, and the facts with them: all or nothing."""
+    def write(
+        self, frames: Mapping[str, nw.LazyFrame[Any]], facts: Mapping[str, Any], append: Collection[str] = ()
+    ) -> None:
+        """Put some frames behind those that are there, others in their place, and the facts: all or nothing."""
         steps = [f"CREATE OR REPLACE TABLE {_NAME}.facts AS SELECT {as_literal(json.dumps(facts))} AS facts"]
         for name, frame in frames.items():
-            how = f"INSERT INTO {_NAME}.{name}" if append else f"CREATE OR REPLACE TABLE {_NAME}.{name} AS"
+            how = f"INSERT INTO {_NAME}.{name}" if name in append else f"CREATE OR REPLACE TABLE {_NAME}.{name} AS"
             steps.append(f"{how} SELECT * FROM ({frame.to_native().sql_query()})")
         self._engine.execute("BEGIN")
         try:

@@ -12,11 +12,12 @@ from clm_ml.artifacts import new_box, open_box, refuse_existing
 from clm_ml.config import Config
 from clm_ml.engine import Target, open_target
 from clm_ml.errors import ModelError
+from clm_ml.keeping import read_kept_tables
 from clm_ml.model import BOX_KIND, Model, load_model
-from clm_ml.pipeline.describing import describe
+from clm_ml.pipeline.describing import describe_prepared
 from clm_ml.pipeline.progress import Progress, silent
 from clm_ml.pipeline.scores import SCHEMA, write_scores
-from clm_ml.tables import Tables, read_tables
+from clm_ml.tables import Tables
 from clm_ml.timeline import date_of, parse_day
 from clm_ml.tracking import fetch_box
 
@@ -45,11 +46,14 @@ def score(
     model: str | None = None,
     reasons: int | Literal["all"] = 20_000,
     force: bool = False,
+    fresh: bool = False,
     to_table: str | None = None,
     if_exists: Literal["replace", "append"] = "replace",
     progress: Progress = silent,
 ) -> Scored:
     """Score everyone known at `as_of` into a scores box, with reasons for those with the most value at risk.
+
+    With `fresh` everything is read again, whatever an earlier run has kept.
 
     With `to_table` the scores also go to a table of the config's PostgreSQL, made if it is not there, in one
     transaction. With `if_exists="replace"` they take the place of the rows of this as_of, with `append` an as_of
@@ -65,7 +69,8 @@ def score(
     target = None if to_table is None else open_target(config, to_table, SCHEMA, if_exists)
     _rehearse(target, asked)
     progress("reading tables", 0, 1)
-    tables = read_tables(config)
+    kept = read_kept_tables(config, fresh=fresh)
+    tables = kept.tables
     day = tables.complete_until if asked is None else asked
     place = model or f"models:/{config.project}@champion"
     box = find_model(config, place)
@@ -73,7 +78,7 @@ def score(
     learned = load_model(box)
     _refuse_other_task(learned, config, tables)
     progress("features", 0, 1)
-    described = describe(tables, day, learned.task)
+    described = describe_prepared(kept.prepare(), day, learned.task)
     facts: dict[str, Any] = {
         "as_of": described.as_of,
         "data": tables.facts(),

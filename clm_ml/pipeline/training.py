@@ -11,12 +11,12 @@ from clm_ml.config import Config
 from clm_ml.errors import TimelineError
 from clm_ml.evaluation import Verdict, judge_as_of, reliability
 from clm_ml.examples import Examples, collect_examples, training_as_ofs
+from clm_ml.keeping import Kept, read_kept_tables
 from clm_ml.model import BOX_KIND, Model, learn, may_be_null, save_model
 from clm_ml.pipeline.judging import Judged, alarms, gate, judge
 from clm_ml.pipeline.progress import Progress, silent
 from clm_ml.plots import plot_gains, plot_reliability
-from clm_ml.snapshot import prepare
-from clm_ml.tables import Tables, read_tables
+from clm_ml.tables import Tables
 from clm_ml.timeline import date_of, parse_day
 from clm_ml.tracking import Run, Tracked, log_run
 
@@ -47,7 +47,7 @@ def train(tables: Tables, config: Config, as_of: Any = None, progress: Progress 
         TimelineError: if there is not enough history before `as_of`.
         ModelError: if there is nothing to learn.
     """
-    return _learn_and_judge(tables, config, as_of, progress)[0]
+    return _learn_and_judge(Kept(tables, config), as_of, progress)[0]
 
 
 def train_box(
@@ -56,17 +56,20 @@ def train_box(
     folder: Path | None = None,
     force: bool = False,
     progress: Progress = silent,
+    *,
+    fresh: bool = False,
 ) -> Trained:
     """Train from the config's sources; write the box, log the run, and promote the model if it passes the gate."""
     if folder is not None:
         refuse_existing(folder, force)
     asked = None if as_of is None else parse_day(as_of)
     progress("reading tables", 0, 1)
-    tables = read_tables(config)
+    kept = read_kept_tables(config, fresh=fresh)
+    tables = kept.tables
     day = tables.complete_until if asked is None else asked
     folder = folder or Path("models") / f"{config.project}-{date_of(day)}"
     refuse_existing(folder, force)
-    model, judged = _learn_and_judge(tables, config, day, progress)
+    model, judged = _learn_and_judge(kept, day, progress)
     progress("judging", 0, 1)
     verdict = gate(judged, config)
     model = replace(model, facts={**model.facts, "gate": {"passed": verdict.passed, "why": verdict.why}})
@@ -79,12 +82,13 @@ def train_box(
     return Trained(model, folder, verdict, tracked, (*tables.warnings, *alarms(judged)))
 
 
-def _learn_and_judge(tables: Tables, config: Config, as_of: Any, progress: Progress) -> tuple[Model, Judged]:
+def _learn_and_judge(kept: Kept, as_of: Any, progress: Progress) -> tuple[Model, Judged]:
+    tables, config = kept.tables, kept.config
     day = tables.complete_until if as_of is None else parse_day(as_of)
     _refuse_late(day, tables.complete_until)
     as_ofs = training_as_ofs(config, tables.first_day, day)
     progress("preparing days", 0, 1)
-    prepared = prepare(tables)
+    prepared = kept.prepare()
     done = iter(range(1, len(as_ofs) + 1))
     progress("examples", 0, len(as_ofs))
     examples = collect_examples(prepared, config, as_ofs, day, lambda _: progress("examples", next(done), len(as_ofs)))
