@@ -97,7 +97,7 @@ def test_a_byte_order_mark_does_no_harm(load):
         (
             "engine: sparkk",
             "6: engine: 'sparkk' does not fit: duckdb, or duckdb:///file.db or postgresql://user:password@host/db "
-            "to read tables from there.",
+            "to read tables from there; or spark, or spark://host:port.",
         ),
         ("task: {}\ntask: {}", "7: task: this key stands twice."),
         ("x: [{a: 1, a: 2}]", "6: a: this key stands twice."),
