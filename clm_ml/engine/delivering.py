@@ -59,12 +59,12 @@ class Target:
         Raises:
             DataError: as `rehearse`, or if the rows do not all arrive; the table is then as it was.
         """
-        what = f"table {self.name!r} is as it was"
-        with transaction(self.url, what, "READ WRITE") as cursor, pq.ParquetFile(file) as rows:
+        what = f"the scores are in {file.parent}, but table {self.name!r} is as it was"
+        with pq.ParquetFile(file) as rows, transaction(self.url, what, "READ WRITE") as cursor:
             schema, table = self._make_room(cursor, as_of)
             batches = pa.RecordBatchReader.from_batches(rows.schema_arrow, rows.iter_batches(BATCH_ROWS))
             cursor.adbc_ingest(table, batches, mode="append", db_schema_name=schema)
-            with in_words(f"table {self.name!r} may have taken the scores or not; look, or deliver again"):
+            with in_words(f"table {self.name!r} may have taken the scores or not; look, or score again"):
                 cursor.connection.commit()
             return int(rows.metadata.num_rows)
 

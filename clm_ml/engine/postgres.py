@@ -39,6 +39,7 @@ _MEANINGS = (
     (r"canceling statement", "the server broke it off"),
     (r"refused|No such file|timeout|timed out|unreachable|translate host|No route", "no server answers there"),
     (r"too many|starting up|shutting down|not yet accepting|remaining connection", "it takes no connections now"),
+    (r"invalid byte sequence", "a text of it is not UTF-8"),
     (r"ERROR:", "the server cannot compute or take a row"),
     (r"invalid|unexpected|missing|URI", "it is no address: postgresql://user:password@host/db, with % for signs in it"),
 )
@@ -211,7 +212,9 @@ def _names(fields: list[pa.Field]) -> list[str]:
     """Name columns so that none differs from another only in case."""
     names: dict[str, str] = {}
     for place, found in enumerate(fields):
-        name = found.name if found.name.casefold() not in names else f"{found.name}_{place}"
+        name = found.name
+        while name.casefold() in names:
+            name += f"_{place}"
         names[name.casefold()] = name
     return list(names.values())
 
