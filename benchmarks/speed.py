@@ -1,47 +1,65 @@
-"""Time and memory of features and scoring on a simulated shop, as multiples of a plain scan in the same run.
+"""Time and memory of features, scoring and training on a simulated shop, beside peers, as multiples of a plain scan.
 
-    python benchmarks/speed.py --customers 1000000 [--shop DIR]
+    python benchmarks/speed.py --customers 1000000 [--shop DIR] [--steps scan features_1] [--peers] [--repeat 3]
 
 The plain scan is DuckDB's count and sum by customer over the same Parquet files. Every step runs in a process of its
-own, so that its memory is its own; CPU seconds are the process's and its children's.
+own, so that its memory is its own; CPU seconds are the process's and its children's, imports not counted. pandas and
+Polars run in this environment, featuretools and lifetimes in one of their own, which `--peers` makes.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import platform
-import resource
 import subprocess
 import sys
 import tempfile
-import time
+from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from clm_ml.config import Config
+from equal import DIFFER, columns_equal
+from goals import print_goals
+from measuring import Failed, Figures, run
+from peers import PEERS
+from steps import AS_OF, STEPS, TOLD
 
 HERE = Path(__file__).parent
-STEPS = ("scan", "read", "features_1", "features_12", "score", "score_with_reasons")
-AS_OF, SMALL_SHOP = "2025-10-02", 5_000
+SMALL_SHOP = 5_000
+ELSEWHERE = {"lifetimes", "featuretools"}  # they need another pandas than we do
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--customers", type=int, default=100_000)
-    parser.add_argument("--shop", type=Path, help="a simulated shop that is there already")
-    parser.add_argument("--memory-limit", default="4GB", help="the engine's; the process needs some more")
-    parser.add_argument("--step", choices=STEPS, help=argparse.SUPPRESS)
-    parser.add_argument("--model", type=Path, help=argparse.SUPPRESS)
-    asked = parser.parse_args()
-    if asked.step:
-        run_step(asked.step, asked.shop, asked.model, asked.memory_limit)
-        return
+    asked = _asked()
     with tempfile.TemporaryDirectory() as folder:
-        shop, model = asked.shop or draw(asked.customers, Path(folder) / "shop"), Path(folder) / "model"
-        learn(Path(folder) / "small", model)
-        print_table(shop, {step: measure(step, shop, model, asked.memory_limit) for step in STEPS})
+        home = Path(folder)
+        shop = asked.shop or home / "shop"
+        if not (shop / "shop.yaml").exists():
+            draw(asked.customers, shop)
+        if any(step.startswith("score") for step in asked.steps):
+            learn(home / "small", home / "model")
+        names = [step for step in asked.steps if step != "summary" or "lifetimes" in asked.peers]
+        names += [peer for peer in asked.peers if peer != "featuretools"]
+        are_equal = [print_table(Bench(shop, home, asked.memory_limit, asked.repeat), names, "scan")]
+        for customers in asked.peer_customers if "featuretools" in asked.peers else ():
+            few = Bench(draw(customers, home / f"{customers}-customers"), home, asked.memory_limit, asked.repeat)
+            are_equal.append(print_table(few, ["features_1", "featuretools"], "features_1"))
+    if not all(are_equal):
+        raise SystemExit("a peer's values differ from ours: the comparison is not honest")
+
+
+def _asked() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--customers", type=int, default=100_000)
+    parser.add_argument("--shop", type=Path, help="a simulated shop; drawn into this folder if it is not there")
+    parser.add_argument("--memory-limit", default="4GB", help="the engine's; the process needs some more")
+    parser.add_argument("--steps", nargs="+", choices=list(STEPS), default=[step for step in STEPS if step != "train"])
+    parser.add_argument("--peers", nargs="*", choices=PEERS, help="all, if none is named")
+    parser.add_argument("--peer-customers", type=int, nargs="+", default=(1_000, 10_000), help="for featuretools")
+    parser.add_argument("--repeat", type=int, default=1, help="run each step so often, and tell the medians")
+    asked = parser.parse_args()
+    asked.peers = PEERS if asked.peers == [] else asked.peers or []
+    return asked
 
 
 def draw(customers: int, shop: Path) -> Path:
@@ -58,7 +76,11 @@ def in_order_of_time(path: Path, instant: str) -> None:
     import duckdb
 
     rows = f"SELECT * FROM read_parquet('{path}') ORDER BY {instant}"
-    duckdb.sql(f"COPY ({rows}) TO '{path}.sorted' (FORMAT parquet, COMPRESSION zstd)")
+    with tempfile.TemporaryDirectory(dir=path.parent) as spill:
+        engine = duckdb.connect(config={"memory_limit": "4GB", "temp_directory": spill})
+        engine.execute("SET enable_progress_bar = false")
+        engine.sql(f"COPY ({rows}) TO '{path}.sorted' (FORMAT parquet, COMPRESSION zstd)")
+        engine.close()
     Path(f"{path}.sorted").replace(path)
 
 
@@ -69,102 +91,97 @@ def learn(small: Path, model: Path) -> None:
     subprocess.run(command, stdout=subprocess.DEVNULL, check=False)  # a challenger will do
 
 
-def measure(step: str, shop: Path, model: Path, limit: str) -> dict[str, float]:
-    """Run one step in a process of its own: CPU and wall seconds after imports, and peak memory in MB."""
-    command = [sys.executable, __file__, "--step", step, "--shop", str(shop), "--model", str(model)]
-    command += ["--memory-limit", limit]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return json.loads(done.stdout.splitlines()[-1])
+class Bench:
+    """Runs steps and peers on one shop, and compares what the peers made with ours."""
+
+    def __init__(self, shop: Path, home: Path, memory_limit: str, repeat: int) -> None:
+        self.shop, self.home, self.memory_limit, self.repeat = shop, home, memory_limit, repeat
+
+    def measure(self, name: str) -> Figures:
+        """Measure a step or a peer; what failed, or could not be installed, says so instead."""
+        try:
+            return self._peer(name) if name in PEERS else self._step(name, self.repeat)
+        except Failed as why:
+            return {"failed": str(why)}
+
+    def _step(self, name: str, repeat: int, *more: str) -> Figures:
+        words = (name, str(self.shop), "--memory-limit", self.memory_limit, "--model", str(self.home / "model"))
+        return run(HERE / "steps.py", *words, *more, repeat=repeat)
+
+    def _peer(self, name: str) -> Figures:
+        python, theirs = own_environment() if name in ELSEWHERE else Path(sys.executable), self._values(name)
+        words = (name, str(self.shop), AS_OF, "--values", str(theirs))
+        figures = run(HERE / "peers.py", *words, python=python, repeat=self.repeat)
+        ours = ("summary", "features_1") if name == "lifetimes" else ("features_1",)
+        return figures | {"equal": "; ".join(columns_equal(self._ours(step), theirs) for step in ours)}
+
+    def _ours(self, step: str) -> Path:
+        values = self._values(step)
+        if not values.exists():
+            self._step(step, 1, "--values", str(values))
+        return values
+
+    def _values(self, name: str) -> Path:
+        return self.home / f"{self.shop.name}-{name}.parquet"
 
 
-def run_step(step: str, shop: Path, model: Path, limit: str) -> None:
-    work = {"scan": scan, "read": read, "features_1": features, "features_12": features_12}.get(step) or score
-    if work is score:
-        import lightgbm  # noqa: F401  (importing is not what is timed)
-        import pandas  # noqa: F401
-    import duckdb  # noqa: F401
-
-    import clm_ml.features
-    import clm_ml.model  # noqa: F401
-
-    before, wall = cpu(), time.perf_counter()
-    rows = work(config_of(shop, limit), model, step)
-    figures = {"cpu": cpu() - before, "wall": time.perf_counter() - wall, "rows": rows}
-    print(json.dumps(figures | {"mb": peak_mb()}))
-
-
-def peak_mb() -> float:
-    """Read this process's own peak; what getrusage tells may be its parent's."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
+def own_environment() -> Path:
+    """Make the peers' environment if it is not there, and tell its interpreter."""
+    home, asked = HERE / ".peers", HERE / "peers.txt"
+    python, made = home / "bin" / "python", home / "made.txt"
+    if made.exists() and made.read_text() == asked.read_text():
+        return python
+    uv = ["-m", "uv", "pip", "install", "--python", str(python)]
+    install = [sys.executable, *uv] if find_spec("uv") else [str(python), "-m", "pip", "install"]
+    for command in ([sys.executable, "-m", "venv", "--clear", str(home)], [*install, "-q", "-r", str(asked)]):
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        if done.returncode:
+            raise Failed(f"not installed: {(done.stderr.strip().splitlines() or ['no reason is given'])[-1]}")
+    made.write_text(asked.read_text())
+    return python
 
 
-def cpu() -> float:
-    return sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+def print_table(bench: Bench, names: list[str], unit: str) -> bool:
+    """Measure and print one row a step; say whether every peer's values are ours.
+
+    CPU seconds are also told as multiples of the unit's, and for each order line of the shop.
+    """
+    lines, events = (rows_of(bench.shop / f"{table}.parquet") for table in ("orders", "events"))
+    versions = f"Python {platform.python_version()}, DuckDB {metadata.version('duckdb')}"
+    print(f"\n{lines:,} order lines, {events:,} events; engine's memory {bench.memory_limit}; {versions}\n")
+    print(f"| step | rows | CPU s | times {unit} (CPU) | CPU µs a line | wall s | peak MB | columns equal to ours |")
+    print("|---|---|---|---|---|---|---|---|")
+    figures: dict[str, Figures] = {}
+    for name in names:
+        figures[name] = told = bench.measure(name)
+        print("|", " | ".join([_named(name, told), *_cells(told, figures.get(unit, {}), lines)]), "|", flush=True)
+    print_goals(figures, lines)
+    return not any(DIFFER in told.get("equal", "") for told in figures.values())
 
 
-def config_of(shop: Path, limit: str) -> Config:
-    from clm_ml.config import load_config
+def rows_of(path: Path) -> int:
+    import pyarrow.parquet as pq
 
-    return load_config(shop / "shop.yaml").model_copy(update={"memory_limit": limit})
-
-
-def scan(config: Config, _: Path, __: str) -> int:
-    import duckdb
-
-    shop = config.home
-
-    connection = duckdb.connect()
-    for table, what in (("orders", "sum(amount)"), ("events", "sum(value)")):
-        source = f"read_parquet('{shop / table}.parquet')"
-        connection.sql(
-            f"SELECT count(*) FROM (SELECT customer_id, count(*), {what} FROM {source} GROUP BY 1)"
-        ).fetchall()
-    return connection.sql(f"SELECT count(*) FROM read_parquet('{shop}/orders.parquet')").fetchall()[0][0]
+    return pq.read_metadata(path).num_rows
 
 
-def read(config: Config, _: Path, __: str) -> int:
-    from clm_ml.tables import read_tables
-
-    return sum(counts.read for counts in read_tables(config).counts.values())
-
-
-def features(config: Config, _: Path, __: str, as_ofs: int = 1) -> int:
-    from clm_ml.features import build_features
-    from clm_ml.snapshot import prepare, take_snapshot
-    from clm_ml.tables import read_tables
-    from clm_ml.timeline import parse_day
-
-    tables = read_tables(config)
-    prepared, rows = prepare(tables), 0
-    for back in range(as_ofs):
-        described = build_features(take_snapshot(prepared, parse_day(AS_OF) - 28 * back), config.task)
-        rows += sum(batch.num_rows for batch in tables.engine.batches(described))
-    return rows
+def _named(step: str, told: Figures) -> str:
+    if step in PEERS:
+        return f"{step} {told.get('version', '')}".strip()
+    return f"{step} ({TOLD[step]})" if step in TOLD else step
 
 
-def features_12(config: Config, model: Path, step: str) -> int:
-    return features(config, model, step, as_ofs=12)
-
-
-def score(config: Config, model: Path, step: str) -> int:
-    from clm_ml.pipeline import score as run
-
-    with tempfile.TemporaryDirectory() as folder:
-        reasons = 20_000 if step == "score_with_reasons" else 0
-        out = Path(folder) / "scores"
-        return run(config, out, as_of=AS_OF, model=str(model), reasons=reasons).customers
-
-
-def print_table(shop: Path, figures: dict[str, dict[str, float]]) -> None:
-    plain = figures["scan"]["cpu"]
-    size = sum((shop / f"{table}.parquet").stat().st_size for table in ("orders", "events")) / 1e6
-    print(f"{figures['scan']['rows']:,.0f} order lines; {size:,.0f} MB of orders and events; {platform.machine()}")
-    print("| step | rows | CPU s | plain scans (CPU) | wall s | peak MB |")
-    print("|---|---|---|---|---|---|")
-    for step, told in figures.items():
-        figures_told = (f"{told['rows']:,.0f}", f"{told['cpu']:.1f}", f"{told['cpu'] / plain:.1f}")
-        print("|", " | ".join((step, *figures_told, f"{told['wall']:.1f}", f"{told['mb']:.0f}")), "|")
+def _cells(told: Figures, unit: Figures, lines: int) -> list[str]:
+    if "failed" in told:
+        return ["–"] * 6 + [told["failed"]]
+    cpu = told["cpu"]
+    figures = (
+        f"{told['rows']:,.0f}",
+        f"{cpu:.2f}",
+        f"{cpu / unit['cpu']:.1f}" if unit else "",
+        f"{cpu / lines * 1e6:.2f}",
+    )
+    return [*figures, f"{told['wall']:.2f}", f"{told['mb']:.0f}", told.get("equal", "")]
 
 
 if __name__ == "__main__":
