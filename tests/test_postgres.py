@@ -433,6 +433,8 @@ def addresses(url: str) -> dict[str, tuple[str, str, str]]:
         "no socket": (f"postgresql://{user}@/shop?host=/none", "", NOBODY),
         "a slash in the password": (f"postgresql://clm:a/b{PASSWORD}@{place}", "", NO_ADDRESS),
         "a question mark in it": (f"postgresql://clm:{PASSWORD}?{PASSWORD}@{place}", "", REFUSED),
+        "a question mark after digits": (f"postgresql://clm:4711?{PASSWORD}@{place}", "", REFUSED),
+        "no host but a password": (f"postgresql://clm:{PASSWORD}", "", NO_ADDRESS),
         "a percent sign in it": (f"postgresql://clm:%zz{PASSWORD}@{place}", f" at {place}", NO_ADDRESS),
         "an at sign in it": (f"postgresql://clm:a@{PASSWORD}@nowhere/shop", "", NOBODY),
         "a password in the query": (f"postgresql://clm@{place}?password={PASSWORD}-wrong", f" at {place}", REFUSED),
