@@ -7,7 +7,7 @@ from clm_ml.engine.expression import quoted
 from clm_ml.engine.language import Typed
 from clm_ml.engine.opening import AnyEngine, open_engine
 from clm_ml.engine.sources import Source
-from clm_ml.engine.spark import spark_failure
+from clm_ml.engine.spark_session import spark_failure
 from clm_ml.engine.store import Store, open_store
 
 __all__ = [
