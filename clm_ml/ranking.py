@@ -6,6 +6,7 @@ the first step that applies, and is counted there.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -36,7 +37,7 @@ class Ranked:
 
 
 def rank_customers(
-    scores: pd.DataFrame,
+    scores: pd.DataFrame | Iterable[pd.DataFrame],
     plan: ListPlan,
     *,
     suppressed: Iterable[str] = (),
@@ -51,7 +52,8 @@ def rank_customers(
     smaller customer_id.
 
     Args:
-        scores: one row a customer, as a scores box has them.
+        scores: one row a customer, as a scores box has them; or many such frames, of which only those who are left
+            are held.
         plan: whom the list may hold, what it may cost, what it assumes.
         suppressed: customers never to list.
         consent: `customer_id`, and `may_contact` and `may_profile` where they are known; whoever has not said yes to
@@ -63,28 +65,48 @@ def rank_customers(
     Raises:
         CampaignError: if nobody is left, saying where they went.
     """
+    kept, dropped = [], Counter[str]()
+    known = None if consent is None else consent.set_index("customer_id")
+    who = {"suppressed": set(suppressed), "reserved": set(reserved), "members": set(members)}
+    for part in [scores] if isinstance(scores, pd.DataFrame) else scores:
+        left, fallen = _left(part, plan, known, **who)
+        kept.append(left)
+        dropped.update(fallen)
+    frame = pd.concat(kept, ignore_index=True)
+    taken = _within_budget(frame, plan)
+    counts = {**dropped, "over the budget": len(frame) - len(taken)}
+    if taken.empty:
+        told = ", ".join(f"{step} {count:,}" for step, count in counts.items() if count)
+        raise CampaignError(f"nobody is left to contact ({told or 'the scores have no rows'}); see list in the config.")
+    return Ranked(_told(taken, plan), counts)
+
+
+def _left(
+    scores: pd.DataFrame,
+    plan: ListPlan,
+    consent: pd.DataFrame | None,
+    *,
+    suppressed: set[str],
+    reserved: set[str],
+    members: set[str],
+) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Leave out, step by step, whoever may not or need not be contacted, and count them by the first step."""
     frame = scores.assign(expected_profit=_expected_profit(scores, plan)).reset_index(drop=True)
     ids = frame["customer_id"]
-    is_member = ids.isin(list(members)).to_numpy()
+    is_member = ids.isin(members).to_numpy()
     steps = {
-        "suppressed": ids.isin(list(suppressed)).to_numpy(),
+        "suppressed": ids.isin(suppressed).to_numpy(),
         **_without_consent(ids, consent),
         "never ordered": frame["churn_probability"].isna().to_numpy(),
         "other segment": ~frame["segment"].isin(plan.segments).to_numpy() & ~is_member,
-        "in another live campaign": ids.isin(list(reserved)).to_numpy() & ~is_member,
+        "in another live campaign": ids.isin(reserved).to_numpy() & ~is_member,
         "not worth the contact": ~(frame["expected_profit"] > 0).to_numpy() & ~is_member,
     }
     left, dropped = np.ones(len(frame), dtype=np.bool_), {}
     for step, falls in steps.items():
         dropped[step] = int((left & falls).sum())
         left &= ~falls
-    frame, is_member = frame[left], is_member[left]
-    taken = _within_budget(frame, is_member, plan)
-    dropped["over the budget"] = len(frame) - len(taken)
-    if taken.empty:
-        told = ", ".join(f"{step} {count:,}" for step, count in dropped.items() if count)
-        raise CampaignError(f"nobody is left to contact ({told or 'the scores have no rows'}); see list in the config.")
-    return Ranked(_told(taken, plan), dropped)
+    return frame.assign(is_member=is_member)[left], dropped
 
 
 def _expected_profit(scores: pd.DataFrame, plan: ListPlan) -> pd.Series[float]:
@@ -96,7 +118,7 @@ def _without_consent(ids: pd.Series[str], consent: pd.DataFrame | None) -> dict[
     """Find who has not said yes to being contacted, and who objects to profiling."""
     if consent is None:
         return {}
-    known = consent.set_index("customer_id").reindex(ids)
+    known = consent.reindex(ids)
     steps = {}
     if "may_contact" in known:
         steps["no consent"] = ~known["may_contact"].isin([True]).to_numpy()
@@ -105,10 +127,10 @@ def _without_consent(ids: pd.Series[str], consent: pd.DataFrame | None) -> dict[
     return steps
 
 
-def _within_budget(frame: pd.DataFrame, is_member: Bools, plan: ListPlan) -> pd.DataFrame:
+def _within_budget(frame: pd.DataFrame, plan: ListPlan) -> pd.DataFrame:
     """Take the best the money lasts for: members first, since they were promised."""
-    affordable = max(0, _contacts(plan) - int(is_member.sum()))
-    ranked = frame.assign(is_member=is_member).sort_values(["expected_profit", "customer_id"], ascending=[False, True])
+    affordable = max(0, _contacts(plan) - int(frame["is_member"].sum()))
+    ranked = frame.sort_values(["expected_profit", "customer_id"], ascending=[False, True])
     is_new = ~ranked["is_member"]
     return ranked[~is_new | (is_new.cumsum() <= affordable)].drop(columns="is_member")
 

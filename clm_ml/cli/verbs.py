@@ -23,6 +23,7 @@ app = typer.Typer(
 ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="The project's YAML.")]
 AsOf = Annotated[str | None, typer.Option("--as-of", metavar="DAY", help="ISO day; what lies before it is known.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Read everything again, whatever an earlier run has kept.")]
 Json = Annotated[bool, typer.Option("--json", help="Tell the result as JSON.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 
@@ -95,6 +96,7 @@ def train(
         Path | None, typer.Option("--model", metavar="DIR", help="Where the model box goes: models/PROJECT-DAY.")
     ] = None,
     force: Force = False,
+    fresh: Fresh = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -108,7 +110,7 @@ def train(
         from clm_ml.errors import GateError  # noqa: PLC0415
         from clm_ml.pipeline import train_box  # noqa: PLC0415
 
-        trained = train_box(load_config(config), as_of, model, force, answer.progress)
+        trained = train_box(load_config(config), as_of, model, force, answer.progress, fresh=fresh)
         tell_trained(answer, trained)
         if not trained.verdict.passed:
             raise GateError(f"the model is kept as challenger, not promoted: {trained.verdict.why}.")
@@ -137,6 +139,7 @@ def score(
         ),
     ] = "replace",
     force: Force = False,
+    fresh: Fresh = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -153,6 +156,7 @@ def score(
             model=model,
             reasons=_count_or_all(reasons),
             force=force,
+            fresh=fresh,
             to_table=to_table,
             if_exists=if_exists,  # type: ignore[arg-type]
             progress=answer.progress,

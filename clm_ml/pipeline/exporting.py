@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from clm_ml.artifacts import Box, new_box, open_box, refuse_existing
 from clm_ml.campaign import CONTACT, HOLDOUT, Ledger, assign_arms, open_ledger, refuse_bad_name
 from clm_ml.config import Config
 from clm_ml.destinations import DESTINATIONS, write_csv, write_destination
+from clm_ml.engine import BATCH_ROWS
 from clm_ml.errors import ConfigError, ModelError, UsageError, did_you_mean
 from clm_ml.features import build_features
 from clm_ml.model import BOX_KIND, REASONS, Model, load_model
@@ -77,7 +77,8 @@ def rank(scores: pd.DataFrame, tables: Tables, config: Config, campaign: str) ->
     """
     refuse_bad_name(campaign)
     with open_ledger(config.path(config.list.ledger), only_look=True) as ledger:
-        ranked, warnings = _ranked(scores, tables, config, campaign, ledger)
+        day = pd.Timestamp(scores["as_of"].max()).date().isoformat()
+        ranked, warnings = _ranked(scores, day, tables, config, campaign, ledger)
         arms = _arms(ranked, config, campaign, ledger.arms(campaign))
     return _listed(ranked, arms, campaign, warnings)
 
@@ -101,7 +102,8 @@ def export(
     tables = read_tables(config)
     progress("ranking", 0, 1)
     with open_ledger(config.path(config.list.ledger)) as ledger:
-        ranked, warnings = _ranked(_read_scores(box), tables, config, campaign, ledger)
+        day = str(box.facts["as_of"])
+        ranked, warnings = _ranked(_read_scores(box), day, tables, config, campaign, ledger)
         ranked = _with_reasons(ranked, box, tables, config)
         arms = _arms(ranked, config, campaign, ledger.arms(campaign))
         arms |= ledger.record(_ledger_rows(ranked, arms, config, campaign))
@@ -121,22 +123,27 @@ def _refuse_unknown(destinations: Sequence[str]) -> None:
             raise UsageError(f"there is no destination {name!r}{near}")
 
 
-def _read_scores(box: Box) -> pd.DataFrame:
-    table: pa.Table = pq.read_table(box.path(SCORES))
-    return table.to_pandas()
+def _read_scores(box: Box) -> Iterator[pd.DataFrame]:
+    with pq.ParquetFile(box.path(SCORES)) as file:
+        for batch in file.iter_batches(BATCH_ROWS):
+            yield batch.to_pandas()
 
 
 def _ranked(
-    scores: pd.DataFrame, tables: Tables, config: Config, campaign: str, ledger: Ledger
+    scores: pd.DataFrame | Iterator[pd.DataFrame],
+    as_of: str,
+    tables: Tables,
+    config: Config,
+    campaign: str,
+    ledger: Ledger,
 ) -> tuple[Ranked, tuple[str, ...]]:
     consent = _consent(tables)
-    day = pd.Timestamp(scores["as_of"].max()).date().isoformat()
     ranked = rank_customers(
         scores,
         config.list,
         suppressed=_suppressed(config),
         consent=consent,
-        reserved=ledger.reserved(campaign, day),
+        reserved=ledger.reserved(campaign, as_of),
         members=ledger.arms(campaign),
     )
     is_asked = consent is not None and "may_contact" in consent.columns
