@@ -20,12 +20,14 @@ import narwhals as nw
 
 from clm_ml.config import Config
 from clm_ml.engine import Engine, Store, open_engine, open_store
+from clm_ml.progress import Progress, silent
 from clm_ml.snapshot import Before, Prepared, prepare
 from clm_ml.tables import Counts, Doubt, Earlier, Tables, read_tables
 
 __all__ = ["Kept", "read_kept_tables"]
 
 _GROWING = ("orders", "events")
+_QUERIES = 4  # long ones: the parts of orders, their beginnings, what is written; events
 _PLACES = {"parts": "late_parts", "orders": "orders", "events": "events"}  # of the kept frames in a preparation
 Frame = nw.LazyFrame[Any]
 Files = Mapping[str, Mapping[str, tuple[int, int]]]
@@ -41,8 +43,16 @@ class Kept:
     store: Store | None = field(default=None, repr=False)
     earlier: Mapping[str, Earlier] = field(default_factory=dict, repr=False)
 
-    def prepare(self) -> Prepared:
+    def prepare(self, progress: Progress = silent) -> Prepared:
         """Prepare the tables, and keep for the next run what it will not have to do again."""
+        rows = sum(counts.used for counts in self.tables.counts.values())
+        progress("preparing", 0, rows)
+        with self.tables.engine.watched(lambda share: progress("preparing", int(share * rows), rows), queries=_QUERIES):
+            prepared = self._prepared()
+        progress("preparing", rows, rows)
+        return prepared
+
+    def _prepared(self) -> Prepared:
         if self.store is None:
             return prepare(self.tables)
         frames = {name: self.store.frame(name) for name in self._usable()}
@@ -85,12 +95,13 @@ class Kept:
         return {"key": _key(self.config), "until": self.tables.complete_until, "tables": tables}
 
 
-def read_kept_tables(config: Config, *, fresh: bool = False) -> Kept:
+def read_kept_tables(config: Config, *, fresh: bool = False, progress: Progress = silent) -> Kept:
     """Read a project's tables; what an earlier run has kept of them is not read again.
 
     Args:
         config: the project.
         fresh: whether everything is read again, whatever is kept.
+        progress: told of each table how many of how many rows are read.
 
     Raises:
         DataError, ConfigError: as `read_tables`.
@@ -105,8 +116,8 @@ def read_kept_tables(config: Config, *, fresh: bool = False) -> Kept:
     earlier = {} if store is None or fresh else _earlier(store.facts(), config, files)
     if earlier:
         with suppress(Doubt):
-            return Kept(read_tables(config, engine, earlier), config, files, store, earlier)
-    return Kept(read_tables(config, engine), config, files, store)
+            return Kept(read_tables(config, engine, earlier, progress), config, files, store, earlier)
+    return Kept(read_tables(config, engine, progress=progress), config, files, store)
 
 
 def _earlier(facts: Mapping[str, Any], config: Config, files: Files) -> dict[str, Earlier]:

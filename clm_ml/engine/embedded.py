@@ -6,7 +6,9 @@ The only room that knows DuckDB. What leaves it are lazy Narwhals frames, Arrow 
 from __future__ import annotations
 
 import tempfile
+import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,7 @@ __all__ = ["Engine", "open_embedded"]
 _DIGESTS = 1_000_000
 
 _ALL_OF = "SELECT * FROM "
+_LOOK_SECONDS, _FALL_PERCENT = 0.3, 20.0
 _UNREAD = "the tables cannot be read to their end"
 
 
@@ -141,6 +144,27 @@ class Engine(Language):
             raise ConfigError(f"{where}: {condition!r} is no condition.")
         return Source(f"SELECT * FROM ({source.sql}) WHERE {sql}", source.types, source.is_text)
 
+    @contextmanager
+    def watched(self, tell: Callable[[float], None], queries: int = 1) -> Iterator[None]:
+        """Tell now and then, while the block runs, which share of it is done, if it runs so many long queries."""
+        ended, state = threading.Event(), [0, 0.0]
+
+        def look() -> None:
+            while not ended.wait(_LOOK_SECONDS):
+                percent = self._connection.query_progress()
+                if percent < state[1] - _FALL_PERCENT:  # the next query has begun
+                    state[0] = min(state[0] + 1, queries - 1)
+                state[1] = max(percent, 0.0)
+                tell((state[0] + state[1] / 100) / queries)
+
+        watcher = threading.Thread(target=look, daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            watcher.join()
+
     # running -----------------------------------------------------------------------------------------------
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
@@ -229,6 +253,10 @@ class Engine(Language):
         """Apply a function to the batches of a frame, which gives batches of `schema`, in order."""
         return map(function, self.batches(frame, *order_by))
 
+    def rows_of(self, source: Any) -> int:
+        """Count a source's rows, which of a file without `where` costs nothing."""
+        return int(self.rows(f"SELECT count(*) FROM ({source.sql})")[0][0])
+
     def count(self, frame: nw.LazyFrame[Any]) -> int:
         """Count a frame's rows."""
         return int(self.rows(f"SELECT count(*) FROM ({_ordered(frame)})")[0][0])
@@ -279,7 +307,8 @@ def open_embedded(config: Config) -> Engine:
     try:
         connection = duckdb.connect(":memory:", config=settings)
         connection.sql("SET TimeZone = 'UTC'")
-        connection.sql("SET enable_progress_bar = false")
+        connection.sql("SET enable_progress_bar = true")  # so that it knows how far it is; see `watched`
+        connection.sql("SET enable_progress_bar_print = false")
         connection.sql(f"SELECT timezone({as_literal(config.timezone)}, TIMESTAMPTZ 'epoch')").fetchall()
     except (*OF_THE_CONFIG, duckdb.OutOfRangeException) as error:
         raise ConfigError(f"the engine does not start: {first_sentence(error)}.") from None

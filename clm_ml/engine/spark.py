@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -185,6 +186,11 @@ class SparkEngine(Language):
         schema = _for_spark(self._connection.sql(sql).to_arrow_table()).schema
         return _in_workers(source.rows, _Rows(sql, schema), schema)
 
+    @contextmanager
+    def watched(self, tell: Callable[[float], None], queries: int = 1) -> Iterator[None]:  # noqa: ARG002
+        """Tell nothing: Spark does not say how far it is."""
+        yield
+
     # running -----------------------------------------------------------------------------------------------
 
     def keep(self, frame: Frame, *_: str) -> Frame:
@@ -220,6 +226,10 @@ class SparkEngine(Language):
 
         digest = f.conv(f.substring(f.sha2(f.col(_quoted(column)), 256), 1, 8), 16, 10).cast("bigint")
         return self.keep(nw.from_native(frame.to_native().filter(digest < int(share * 2**32))))
+
+    def rows_of(self, source: Any) -> int:  # noqa: ARG002
+        """Count nothing: it would cost as much as reading."""
+        return 1
 
     def count(self, frame: Frame) -> int:
         """Count a frame's rows."""

@@ -3,9 +3,9 @@
 from clm_ml.pipeline.checking import Checked, check, propose_config
 from clm_ml.pipeline.describing import Described, describe
 from clm_ml.pipeline.exporting import Exported, Listed, export, rank
-from clm_ml.pipeline.progress import Progress, silent
 from clm_ml.pipeline.scoring import Scored, score
 from clm_ml.pipeline.training import Trained, train, train_box
+from clm_ml.progress import Progress, silent
 
 __all__ = [
     "Checked",

@@ -16,7 +16,7 @@ from clm_ml.config import COLUMNS, Config
 from clm_ml.errors import ArtifactError, DataError, UsageError
 from clm_ml.features import against_habit, build_features, fit_rhythm
 from clm_ml.lifecycle import lapse_sensitivity, later_orders, long_gap
-from clm_ml.pipeline.progress import Progress, silent
+from clm_ml.progress import Progress, silent
 from clm_ml.proposal import propose
 from clm_ml.snapshot import Prepared, prepare, take_snapshot
 from clm_ml.tables import Counts, Tables, read_tables
@@ -65,15 +65,14 @@ def check(config: Config, quarantine: Path | None = None, force: bool = False, p
     """Read and validate the tables, and tell what they hold; with a folder, keep the rejected rows there."""
     if quarantine is not None:
         _refuse_kept(config, quarantine, force)
-    progress("reading tables", 0, 1)
-    tables = read_tables(config)
+    tables = read_tables(config, progress=progress)
     files = () if quarantine is None else _keep_rejected(tables, quarantine, force)
-    progress("preparing days", 0, 1)
+    progress("preparing", 0, 1)
     prepared = prepare(tables)
     gap = long_gap(tables.engine.collect(prepared.orders.select("gap_days")).column(0).to_numpy())
     span = tables.complete_until - tables.first_day
     lapse, customers = _sensitivity(tables, prepared, config)
-    progress("preparing days", 1, 1)
+    progress("preparing", 1, 1)
     checked = Checked(
         counts=tables.counts,
         first_day=date_of(tables.first_day).isoformat(),

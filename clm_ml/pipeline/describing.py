@@ -13,6 +13,7 @@ from clm_ml.config import Task
 from clm_ml.engine import AnyEngine
 from clm_ml.features import build_features
 from clm_ml.model import may_be_null
+from clm_ml.progress import Progress, silent
 from clm_ml.snapshot import Prepared, prepare, take_snapshot
 from clm_ml.tables import Tables
 from clm_ml.timeline import date_of, parse_day
@@ -62,10 +63,13 @@ def describe(tables: Tables, as_of: Any, task: Task) -> Described:
     return describe_prepared(prepare(tables), parse_day(as_of), task)
 
 
-def describe_prepared(prepared: Prepared, day: int, task: Task) -> Described:
+def describe_prepared(prepared: Prepared, day: int, task: Task, progress: Progress = silent) -> Described:
     """Describe everyone known at a day by what is prepared, which is given back then."""
     tables = prepared.tables
-    features = tables.engine.keep(build_features(take_snapshot(prepared, day), task))
+    rows = sum(counts.used for counts in tables.counts.values())
+    progress("features", 0, rows)
+    with tables.engine.watched(lambda share: progress("features", int(share * rows), rows)):
+        features = tables.engine.keep(build_features(take_snapshot(prepared, day), task))
     prepared.drop()
     may_lack = may_be_null(task, tables.meanings if tables.events is not None else None)
     return Described(features, tables.engine, date_of(day).isoformat(), may_lack)

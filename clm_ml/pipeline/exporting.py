@@ -19,8 +19,8 @@ from clm_ml.engine import BATCH_ROWS
 from clm_ml.errors import ConfigError, ModelError, UsageError, did_you_mean
 from clm_ml.features import build_features
 from clm_ml.model import BOX_KIND, REASONS, Model, load_model
-from clm_ml.pipeline.progress import Progress, silent
 from clm_ml.pipeline.scoring import SCORES, find_model
+from clm_ml.progress import Progress, silent
 from clm_ml.ranking import Ranked, rank_customers
 from clm_ml.snapshot import prepare, take_snapshot
 from clm_ml.tables import Tables, read_tables
@@ -98,8 +98,7 @@ def export(
     _refuse_unknown(destinations)
     refuse_existing(out, force)
     box = open_box(scores, "scores")
-    progress("reading tables", 0, 1)
-    tables = read_tables(config)
+    tables = read_tables(config, progress=progress)
     progress("ranking", 0, 1)
     with open_ledger(config.path(config.list.ledger)) as ledger:
         day = str(box.facts["as_of"])

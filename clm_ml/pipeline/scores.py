@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from clm_ml.model import REASONS, Model
 from clm_ml.pipeline.describing import Described
-from clm_ml.pipeline.progress import Progress
+from clm_ml.progress import Progress
 
 __all__ = ["SCHEMA", "write_scores"]
 

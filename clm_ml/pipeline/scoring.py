@@ -15,8 +15,8 @@ from clm_ml.errors import ModelError
 from clm_ml.keeping import read_kept_tables
 from clm_ml.model import BOX_KIND, Model, load_model
 from clm_ml.pipeline.describing import describe_prepared
-from clm_ml.pipeline.progress import Progress, silent
 from clm_ml.pipeline.scores import SCHEMA, write_scores
+from clm_ml.progress import Progress, silent
 from clm_ml.tables import Tables
 from clm_ml.timeline import date_of, parse_day
 from clm_ml.tracking import fetch_box
@@ -68,8 +68,7 @@ def score(
     asked = None if as_of is None else parse_day(as_of)
     target = None if to_table is None else open_target(config, to_table, SCHEMA, if_exists)
     _rehearse(target, asked)
-    progress("reading tables", 0, 1)
-    kept = read_kept_tables(config, fresh=fresh)
+    kept = read_kept_tables(config, fresh=fresh, progress=progress)
     tables = kept.tables
     day = tables.complete_until if asked is None else asked
     place = model or f"models:/{config.project}@champion"
@@ -77,8 +76,7 @@ def score(
     _rehearse(target, day)
     learned = load_model(box)
     _refuse_other_task(learned, config, tables)
-    progress("features", 0, 1)
-    described = describe_prepared(kept.prepare(), day, learned.task)
+    described = describe_prepared(kept.prepare(progress), day, learned.task, progress)
     facts: dict[str, Any] = {
         "as_of": described.as_of,
         "data": tables.facts(),

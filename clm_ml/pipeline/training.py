@@ -14,8 +14,8 @@ from clm_ml.examples import Examples, collect_examples, training_as_ofs
 from clm_ml.keeping import Kept, read_kept_tables
 from clm_ml.model import BOX_KIND, Model, learn, may_be_null, save_model
 from clm_ml.pipeline.judging import Judged, alarms, gate, judge
-from clm_ml.pipeline.progress import Progress, silent
 from clm_ml.plots import plot_gains, plot_reliability
+from clm_ml.progress import Progress, silent
 from clm_ml.tables import Tables
 from clm_ml.timeline import date_of, parse_day
 from clm_ml.tracking import Run, Tracked, log_run
@@ -63,8 +63,7 @@ def train_box(
     if folder is not None:
         refuse_existing(folder, force)
     asked = None if as_of is None else parse_day(as_of)
-    progress("reading tables", 0, 1)
-    kept = read_kept_tables(config, fresh=fresh)
+    kept = read_kept_tables(config, fresh=fresh, progress=progress)
     tables = kept.tables
     day = tables.complete_until if asked is None else asked
     folder = folder or Path("models") / f"{config.project}-{date_of(day)}"
@@ -87,8 +86,7 @@ def _learn_and_judge(kept: Kept, as_of: Any, progress: Progress) -> tuple[Model,
     day = tables.complete_until if as_of is None else parse_day(as_of)
     _refuse_late(day, tables.complete_until)
     as_ofs = training_as_ofs(config, tables.first_day, day)
-    progress("preparing days", 0, 1)
-    prepared = kept.prepare()
+    prepared = kept.prepare(progress)
     done = iter(range(1, len(as_ofs) + 1))
     progress("examples", 0, len(as_ofs))
     examples = collect_examples(prepared, config, as_ofs, day, lambda _: progress("examples", next(done), len(as_ofs)))

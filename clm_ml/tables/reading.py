@@ -8,7 +8,8 @@ from typing import Any
 from clm_ml.config import COLUMNS, Config, Events, Table
 from clm_ml.engine import AnyEngine, open_engine
 from clm_ml.errors import DataError
-from clm_ml.tables.door import Door, judge, last_day, open_door
+from clm_ml.progress import Progress, silent
+from clm_ml.tables.door import Door, Judged, judge, last_day, open_door
 from clm_ml.tables.validated import Counts, Doubt, Earlier, Tables
 from clm_ml.timeline import date_of, day_of
 
@@ -18,7 +19,11 @@ _NOTHING: Mapping[str, Earlier] = {}
 
 
 def read_tables(
-    config: Config, engine: AnyEngine | None = None, earlier: Mapping[str, Earlier] = _NOTHING, **frames: Any
+    config: Config,
+    engine: AnyEngine | None = None,
+    earlier: Mapping[str, Earlier] = _NOTHING,
+    progress: Progress = silent,
+    **frames: Any,
 ) -> Tables:
     """Read and validate the inputs of a project.
 
@@ -26,6 +31,7 @@ def read_tables(
         config: the project.
         engine: where to read them; opened from the config if not given.
         earlier: of some tables, what an earlier run has read already: only files that are new since are read.
+        progress: told of each table how many of how many rows are read.
         **frames: tables held in memory (pandas, Polars, Arrow, DuckDB), by name, instead of their sources;
             the config's column mapping and `where` apply to them all the same.
 
@@ -48,7 +54,7 @@ def read_tables(
             source = engine.source(name, plan, config, earlier[name].files if name in earlier else ())
         doors[name] = open_door(name, plan, source, engine)
     complete_until, warnings = _complete_until(config, doors, earlier)
-    judged = {name: judge(door, complete_until) for name, door in doors.items()}
+    judged = {name: _judged(door, complete_until, progress) for name, door in doors.items()}
     counts = {name: found.counts for name, found in judged.items()}
     for name, told in earlier.items():
         _doubt(told, doors[name], counts[name], complete_until)
@@ -66,6 +72,15 @@ def read_tables(
         warnings=warnings,
         types={name: door.source.types for name, door in doors.items()},
     )
+
+
+def _judged(door: Door, end: int, progress: Progress) -> Judged:
+    step, rows = f"reading {door.table}", door.engine.rows_of(door.source)
+    progress(step, 0, rows)
+    with door.engine.watched(lambda share: progress(step, int(share * rows), rows), queries=2):
+        judged = judge(door, end)
+    progress(step, rows, rows)
+    return judged
 
 
 def _doubt(earlier: Earlier, door: Door, new: Counts, complete_until: int) -> None:
