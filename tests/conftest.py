@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 
 from clm_ml.config import Config, load_config
 from clm_ml.datasets import simulate
+from clm_ml.engine.spark_session import open_session
 from clm_ml.tables import Tables, read_tables
 
 Rows = Sequence[Sequence[Any]]
@@ -66,3 +69,19 @@ def make_simulated(folder: Path, customers: int = 400) -> Config:
 def shop() -> Callable[..., Tables]:
     """Make a shop of drawn tables."""
     return make_shop
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[Any]:
+    """Start one small Spark, as a notebook would have it; every engine that names Spark meanwhile uses it."""
+    pytest.importorskip("pyspark", reason="the extra spark is not installed")
+    if not (shutil.which("java") or os.environ.get("JAVA_HOME")):
+        pytest.skip("Spark needs Java, and there is none")
+    frames = {"orders": pd.DataFrame(columns=COLUMNS["orders"])}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")  # it starts sooner, and does little
+        session = open_session(make_config(frames, "2024-12-31", threads=2, engine="spark", memory_limit="1GB"))
+    session.spark.conf.set("spark.sql.shuffle.partitions", "2")
+    session.spark.conf.set("spark.sql.codegen.wholeStage", "false")
+    yield session.spark
+    session.stop()

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clm_ml.config import Lapse, Task
+from clm_ml.config import Config, Lapse, Task
 from clm_ml.datasets import online_retail_path
 from clm_ml.features import Rhythm, against_habit, build_features, catalogue
 from clm_ml.snapshot import prepare, take_snapshot
@@ -383,11 +383,9 @@ def read_real(zone, engine):
     frame = pd.read_parquet(online_retail_path())
     frame["InvoiceDate"] = frame["InvoiceDate"].dt.tz_localize("UTC")
     columns = {"customer_id": "CustomerID", "order_id": "InvoiceNo", "ordered_at": "InvoiceDate"}
-    plan = make_config({"orders": frame}, "2011-12-09", zone, threads=2, engine=engine)
-    orders = plan.tables.orders.model_copy(
-        update={"columns": columns | {"amount": "Quantity * UnitPrice"}, "where": "UnitPrice > 0"}
-    )
-    plan = plan.model_copy(update={"tables": plan.tables.model_copy(update={"orders": orders})})
+    columns |= {"amount": "Quantity * UnitPrice"}
+    orders = {"source": "given.parquet", "columns": columns, "where": "UnitPrice > 0", "max_rejected_share": 0.5}
+    plan = Config(project="real", timezone=zone, complete_until="2011-12-09", engine=engine, tables={"orders": orders})
     return read_tables(plan, orders=frame)
 
 

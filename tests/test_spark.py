@@ -21,7 +21,7 @@ from clm_ml.cli import app
 from clm_ml.config import Config, Table
 from clm_ml.datasets import online_retail_path, simulate
 from clm_ml.engine import open_engine, spark_session
-from clm_ml.engine.spark_session import open_session, spark_failure
+from clm_ml.engine.spark_session import spark_failure
 from clm_ml.errors import ConfigError, DataError
 from clm_ml.features import build_features
 from clm_ml.snapshot import prepare, take_snapshot
@@ -43,18 +43,6 @@ ORDERS = {"source": "x.csv", "columns": {"customer_id": "id", "ordered_at": "at"
 
 def config(home=Path(), **more):
     return Config(**{"project": "shop", "engine": "spark", "tables": {"orders": ORDERS}, "home": home, **more})
-
-
-@pytest.fixture(scope="session")
-def spark():
-    """Start one small session, as a notebook would have it; every engine opened meanwhile uses it."""
-    os.environ["JAVA_TOOL_OPTIONS"] = "-XX:TieredStopAtLevel=1"
-    session = open_session(config(threads=2, memory_limit="1GB"))
-    del os.environ["JAVA_TOOL_OPTIONS"]
-    session.spark.conf.set("spark.sql.shuffle.partitions", "2")
-    session.spark.conf.set("spark.sql.codegen.wholeStage", "false")
-    yield session.spark
-    session.stop()
 
 
 @pytest.fixture(scope="session")
