@@ -144,6 +144,9 @@ def server() -> Iterator[Server]:
             "CREATE TABLE sales.lines AS TABLE orders",
             "CREATE VIEW seen AS TABLE orders",
             "CREATE MATERIALIZED VIEW kept AS TABLE orders",
+            "CREATE TYPE mood AS ENUM ('happy', 'sad')",
+            "CREATE FUNCTION take(text) RETURNS text LANGUAGE plpgsql AS "
+            "'BEGIN DELETE FROM orders WHERE id = $1; RETURN $1; END'",
         )
         yield started
 
@@ -248,8 +251,6 @@ def test_files_can_be_read_beside_a_server(server, tmp_path):
     ],
 )
 def test_a_value_is_read_as_what_it_is(written, kind, read, server):
-    with contextlib.suppress(dbapi.Error):
-        server.run("CREATE TYPE mood AS ENUM ('happy', 'sad')")
     engine = open_engine(config(server.url))
     table = Table(query=f"SELECT {written} AS x FROM generate_series(1, 2)", columns={"any": "any"})
     source = engine.source("orders", table, config(server.url))
@@ -384,10 +385,6 @@ ONE_SELECT = "tables.orders.query: this must be one SELECT."
     ],
 )
 def test_a_table_or_query_that_is_none_is_refused_and_changes_nothing(origin, error, said, server):
-    server.run(
-        "CREATE OR REPLACE FUNCTION take(text) RETURNS text LANGUAGE plpgsql AS "
-        "'BEGIN DELETE FROM orders WHERE id = $1; RETURN $1; END'"
-    )
     refused = refusal(server.url, **origin)
     assert isinstance(refused, error)
     assert said in str(refused)
