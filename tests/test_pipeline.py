@@ -221,7 +221,8 @@ def test_train_writes_a_box_names_it_by_its_day_and_tells_the_gate(registry, sho
     assert clm.load_model(trained.box).facts == json.loads(json.dumps(trained.model.facts).replace("NaN", "null"))
     assert all(0 <= done <= total for _, done, total in seen)
     assert list(dict.fromkeys(step for step, *_ in seen)) == [
-        "reading tables", "preparing days", "examples", "learning", "judging", "tracking",
+        "reading orders", "reading events", "reading customers", "reading contacts", "reading spend",
+        "preparing", "examples", "learning", "judging", "tracking",
     ]  # fmt: skip
     with pytest.raises(ArtifactError, match="exists already"):
         clm.train_box(shop, as_of=AS_OF)

@@ -6,6 +6,7 @@ One run at a time has it; what a run changes is there whole or not at all.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +21,7 @@ from clm_ml.engine.expression import as_literal
 __all__ = ["Store", "open_store"]
 
 _NAME = "kept_between_runs"
+_UNREADABLE = r"not a valid DuckDB|[Cc]orrupt|[Ss]erialization|version number|newer version|older version|checksum"
 
 
 class Store:
@@ -63,7 +65,7 @@ class Store:
 
 
 def open_store(engine: Engine, path: Path) -> Store | None:
-    """Open a file of kept frames, made if it is not there; None if another run has it.
+    """Open a file of kept frames, made if it is not there; None if another run has it, or it cannot be opened here.
 
     A file that cannot be read is replaced: it holds nothing that could not be made again.
     """
@@ -73,10 +75,8 @@ def open_store(engine: Engine, path: Path) -> Store | None:
             engine.execute(f"ATTACH {as_literal(str(path))} AS {_NAME}")
             path.chmod(0o600)
             return Store(engine)
-        except duckdb.ResourceInUseException:
-            return None
         except duckdb.Error as error:
-            if "lock" in str(error).lower():
+            if not re.search(_UNREADABLE, str(error)):
                 return None
             for file in (path, path.with_name(f"{path.name}.wal")):
                 file.unlink(missing_ok=True)
