@@ -1,0 +1,11 @@
+"""The airlock: the world as known when as_of began.
+
+`prepare` reads the raw rows once and puts orders together; `take_snapshot` cuts all off at an as_of. What
+is handed on holds no row of the as_of's day or later, nor one that was loaded only then: a feature builder
+cannot see the future, because the future is not in it.
+"""
+
+from clm_ml.snapshot.airlock import Snapshot, orders_known_by, take_snapshot
+from clm_ml.snapshot.preparing import Before, Prepared, prepare
+
+__all__ = ["Before", "Prepared", "Snapshot", "orders_known_by", "prepare", "take_snapshot"]

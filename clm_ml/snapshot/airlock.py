@@ -1,0 +1,97 @@
+"""The airlock itself: everything is cut off at the first instant of an as_of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import narwhals as nw
+
+from clm_ml.errors import TimelineError
+from clm_ml.snapshot.orders import known, known_parts, with_beginnings
+from clm_ml.snapshot.preparing import Prepared, kinds_of
+from clm_ml.tables import Tables
+from clm_ml.timeline import date_of
+
+__all__ = ["Snapshot", "orders_known_by", "take_snapshot"]
+
+Frame = nw.LazyFrame[Any]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Rows known before `as_of`, and nothing else.
+
+    `orders`: customer_id, day, orders (that begin with this row), order_days (1 on one row of each day on which an
+    order begins), gap_days (since the previous such day; null on the first, and where order_days is 0), gross_minor,
+    returned_minor, returns (lines). `events`: customer_id, day, kind (a number
+    for the event's type; `kinds` has those of each meaning). `customers`: customer_id, created_day, has_email; those
+    whose day of creation nobody tells are among them, but only an order or an event makes them known.
+    """
+
+    as_of: int
+    orders: Frame = field(repr=False)
+    events: Frame | None = field(repr=False)
+    customers: Frame | None = field(repr=False)
+    kinds: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+    def customer_ids(self) -> Frame:
+        """List everyone known, one row each: by an order, a return, an event, or having been created."""
+        created = None if self.customers is None else self.customers.filter(~nw.col("created_day").is_null())
+        return _ids(self.orders, self.events, created)
+
+
+def take_snapshot(prepared: Prepared, as_of: int, customers: Frame | None = None) -> Snapshot:
+    """Cut what is prepared off at the first instant of `as_of`.
+
+    Args:
+        prepared: the tables, folded.
+        as_of: a day number; its own rows are already outcome.
+        customers: if given, only these (a frame with `customer_id`), as when learning from a sample.
+
+    Raises:
+        TimelineError: if the tables are not complete until `as_of`, or no order lies before it.
+    """
+    _refuse_unknowable(as_of, prepared.tables)
+    prepared = prepared if customers is None else _only(prepared, customers)
+    events, people = prepared.events, prepared.customers
+    created = nw.col("created_day")
+    return Snapshot(
+        as_of=as_of,
+        orders=orders_known_by(prepared, as_of),
+        events=None if events is None else events.filter(known(as_of)),
+        customers=None if people is None else people.filter(created.is_null() | (created < as_of)),
+        kinds=kinds_of(prepared.tables.meanings),
+    )
+
+
+def orders_known_by(prepared: Prepared, day: int) -> Frame:
+    """Give the orders made of rows that had arrived before `day`: the outcomes one could know then."""
+    if prepared.late_parts is not None:
+        return with_beginnings(known_parts(prepared.late_parts, day), prepared.tables.engine)
+    return prepared.orders.filter(known(day))
+
+
+def _refuse_unknowable(as_of: int, tables: Tables) -> None:
+    if as_of > tables.complete_until:
+        until = date_of(tables.complete_until)
+        raise TimelineError(
+            f"as_of {date_of(as_of)} is too late: data are complete until {until}. "
+            f"Use {until} or earlier, or bring the tables up to date."
+        )
+    if as_of <= tables.first_day:
+        first = date_of(tables.first_day)
+        raise TimelineError(f"as_of {date_of(as_of)} is too early: the first order is of {first}. Use a later day.")
+
+
+def _only(prepared: Prepared, customers: Frame) -> Prepared:
+    def theirs(frame: Any) -> Any:
+        return None if frame is None else frame.join(customers.select("customer_id"), on="customer_id", how="semi")
+
+    names = ("orders", "late_parts", "events", "customers")
+    return replace(prepared, **{name: theirs(getattr(prepared, name)) for name in names})
+
+
+def _ids(*frames: Frame | None) -> Frame:
+    return nw.concat([frame.select("customer_id") for frame in frames if frame is not None]).unique("customer_id")
