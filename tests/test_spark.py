@@ -448,6 +448,7 @@ def process(*arguments, temp, before=""):
     temp.mkdir(exist_ok=True)
     command = [sys.executable, "-c", f"{before}\nfrom clm_ml.cli import main\nmain()", *map(str, arguments)]
     there = os.environ | {"TMPDIR": str(temp)}
+    there |= {"TZ": "Asia/Tokyo", "JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1"}  # nobody may go by this zone
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600, env=there)
     return done.returncode, done.stdout, done.stderr
 
@@ -460,7 +461,11 @@ def walk(tmp_path_factory):
     content = yaml.safe_load((folder / "shop/shop.yaml").read_text())
     content |= {"train": {"step_days": 56, "most_as_ofs": 3}, "threads": 2}
     for engine in ("duckdb", "spark"):
-        plan = content | {"engine": engine, "list": content["list"] | {"ledger": f"{engine}.db"}}
+        own = {
+            "list": content["list"] | {"ledger": f"{engine}-ledger.db"},
+            "tracking": {"uri": f"sqlite:///{engine}.db"},
+        }
+        plan = content | own | {"engine": engine}
         (folder / f"shop/{engine}.yaml").write_text(yaml.safe_dump(plan, sort_keys=False))
     return folder
 
@@ -489,6 +494,8 @@ def test_the_whole_walk_gives_the_same_bytes_and_says_nothing_more(walk):
     assert walked(walk, "spark") == walked(walk, "duckdb")
     for box in ("model", "scores", "list"):
         assert files_of(walk / "spark" / box) == files_of(walk / "duckdb" / box)
+    for kept in (walk / "duckdb/kept").iterdir():
+        assert pq.read_table(walk / "spark/kept" / kept.name).to_pylist() == pq.read_table(kept).to_pylist()
     assert list((walk / "temp").iterdir()) == []
     assert not {"spark-warehouse", "metastore_db", "derby.log"} & {path.name for path in Path.cwd().iterdir()}
 
@@ -523,14 +530,19 @@ def kill():
 def kill_first(room, name):
     whole = getattr(room, name)
     setattr(room, name, lambda *given, **more: (kill(), whole(*given, **more))[1])
+def is_at_work():
+    try:
+        return bool(context()._active_spark_context.statusTracker().getActiveStageIds())
+    except Exception:
+        return False
 def kill_at_work():
-    while not (context()._active_spark_context and context()._active_spark_context.statusTracker().getActiveStageIds()):
+    while not is_at_work():
         time.sleep(0.02)
     kill()
 """
 MOMENTS = {
     "in the midst of a job": "threading.Thread(target=kill_at_work, daemon=True).start()",
-    "between reading and describing": "kill_first(scoring, 'describe')",
+    "between reading and describing": "kill_first(scoring, '_refuse_other_task')",
     "between scores and reasons": "kill_first(scores, '_add_reasons')",
 }
 

@@ -91,6 +91,7 @@ def _started(config: Config, scratch: Path) -> Session:
     try:
         context = SparkContext(conf=settings, gateway=gateway)
         context.setLogLevel("OFF")
+        setattr(context._accumulatorServer, "handle_error", lambda *_: None)  # noqa: B010 - it would print to stderr
         return Session(SparkSession(context), scratch, stop)
     except Exception as error:
         stop()
@@ -217,12 +218,24 @@ def spark_failure(error: BaseException) -> str | None:
         return _STOPPED
     if room not in ("pyspark", "py4j"):
         return None
+    if _has_ended():
+        return _STOPPED
     if (sentence := _of_a_worker(error)) is not None:
         return sentence.removesuffix(".")
     said = spark_says(error)
     if said.startswith(("FAILED_READ_FILE", "CANNOT_READ_FILE_FOOTER")):
         return _UNREAD_FILE
     return f"Spark says {said}"
+
+
+def _has_ended() -> bool:
+    """Say whether Spark's process is gone, if it was started from here: then errors speak of anything but that."""
+    from pyspark import SparkContext  # noqa: PLC0415
+
+    try:
+        return SparkContext._gateway is not None and SparkContext._gateway.proc.wait(timeout=0.5) is not None
+    except (AttributeError, subprocess.TimeoutExpired):
+        return False
 
 
 def spark_says(error: Any) -> str:
