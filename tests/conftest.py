@@ -10,11 +10,16 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from hypothesis import settings
 
 from clm_ml.config import Config, load_config
 from clm_ml.datasets import simulate
 from clm_ml.engine.spark_session import open_session
 from clm_ml.tables import Tables, read_tables
+
+# A busy machine is slow, not wrong.
+settings.register_profile("clm", deadline=None)
+settings.load_profile("clm")
 
 Rows = Sequence[Sequence[Any]]
 

@@ -105,6 +105,16 @@ def test_the_same_seed_gives_the_same_bytes_and_another_gives_others(tmp_path):
     assert [name for name, a, b in zip(files, one, other, strict=True) if a == b] == ["shop.yaml"]
 
 
+def test_no_dictionary_has_a_word_twice(tmp_path, monkeypatch):
+    seen = []
+    write = pq.ParquetWriter.write_table
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", lambda self, table: (seen.append(table), write(self, table)))
+    simulate(100, seed=1, out=tmp_path)
+    columns = [column.chunk(0) for table in seen for column in table.columns if pa.types.is_dictionary(column.type)]
+    assert len(columns) > 5
+    assert all(len(set(words)) == len(words) for column in columns for words in [column.dictionary.to_pylist()])
+
+
 def test_a_larger_shop_begins_with_the_smaller_one(tmp_path, monkeypatch):
     monkeypatch.setattr(shop, "CHUNK", 150)
     simulate(300, seed=3, out=tmp_path / "small")

@@ -119,11 +119,13 @@ def spend_table(rng: np.random.Generator, customers: int) -> pa.Table:
     demand = np.diff(to_operational(np.arange(TRUTH.days + 1.0)))[:, None]
     budget = 3.0 * customers / TRUTH.days * demand * np.array([0.5, 0.3, 0.2]) * rng.lognormal(0, 0.1, (TRUTH.days, 3))
     day, source = np.divmod(np.arange(budget.size), len(MARKETING))
+    channels = list(dict.fromkeys(channel for channel, _ in MARKETING))
+    channel = np.array([channels.index(channel) for channel, _ in MARKETING])[source]
     return pa.table(
         {
             "spent_on": np.datetime64(TRUTH.starts_on) + day,
             "amount": np.round(budget.ravel(), 2),
-            "channel": _words(source, [channel for channel, _ in MARKETING]),
+            "channel": _words(channel, channels),
             "campaign": _words(source, [campaign for _, campaign in MARKETING]),
         }
     )
@@ -145,7 +147,7 @@ def coded(prefix: str, number: Ints, digits: int, suffix: str = "") -> pa.Array:
 
 
 def _words(place: Ints, words: pa.Array | tuple[str, ...] | list[str]) -> pa.DictionaryArray:
-    """Name each place's word; -1 is null."""
+    """Name each place's word; -1 is null. No word twice: Parquet's writer would leave a gap of whatever bytes."""
     places = pa.array(place.astype(np.int32), mask=place < 0)
     return pa.DictionaryArray.from_arrays(places, words if isinstance(words, pa.Array) else pa.array(words))
 
