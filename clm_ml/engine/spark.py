@@ -175,8 +175,16 @@ class SparkEngine(Language):
         return {row[0]: row[1] for row in self.asked(f"DESCRIBE {_ALL_ROWS}")}
 
     def beside(self, source: Any, *layers: Mapping[str, str]) -> Frame:
-        """Give a source's rows with columns computed beside its own, layer by layer (see `beside_sql`)."""
-        return nw.from_native(self._by_row(source, beside_sql(source.sql, layers)))
+        """Give a source's rows with columns computed beside its own, layer by layer (see `beside_sql`).
+
+        A column of the source is asked for by `column`.
+        """
+        rows = self._by_row(source, beside_sql(source.sql, layers))
+        return nw.from_native(rows.toDF(*map(_plain, rows.columns)))
+
+    def column(self, name: str) -> nw.Expr:
+        """Refer to a column of the source in the rows beside it."""
+        return nw.col(_plain(name))
 
     def _by_row(self, source: SparkSource, sql: str) -> DataFrame:
         """Run a query that looks at one row at a time within the workers."""
@@ -212,7 +220,7 @@ class SparkEngine(Language):
         from pyspark.sql import Window  # noqa: PLC0415
         from pyspark.sql import functions as f  # noqa: PLC0415
 
-        equal = Window.partitionBy(*map(_quoted, columns)).orderBy(f.lit(1))
+        equal = Window.partitionBy(*(_quoted(_plain(name)) for name in columns)).orderBy(f.lit(1))
         return nw.from_native(_persisted(rows.to_native().withColumn(flag, f.row_number().over(equal) > 1)))
 
     def repeated(self, rows: Frame, *columns: str) -> Frame:
@@ -317,9 +325,21 @@ def _opened() -> Any:
     return connection
 
 
+@dataclass(frozen=True)
+class _Named:
+    """Gives a worker's batches the names that PySpark could not bear: it takes a dot for a struct's."""
+
+    names: list[str]
+    function: Callable[[Batches], Batches]
+
+    def __call__(self, batches: Batches) -> Batches:
+        return self.function(batch.rename_columns(self.names) for batch in batches)
+
+
 def _in_workers(rows: DataFrame, function: Callable[[Batches], Batches], schema: pa.Schema) -> DataFrame:
+    numbered = rows.toDF(*(f"column_{place}" for place in range(len(rows.columns))))
     with quietly():
-        return rows.mapInArrow(function, _spark_schema(schema))
+        return numbered.mapInArrow(_Named(rows.columns, function), _spark_schema(schema))
 
 
 def _arrow_schema(rows: DataFrame) -> pa.Schema:
@@ -355,6 +375,16 @@ def _persisted(rows: DataFrame) -> DataFrame:
 def _sorted(frame: Frame, order_by: Sequence[str]) -> DataFrame:
     rows: DataFrame = frame.to_native()
     return rows.orderBy(*map(_quoted, order_by)) if order_by else rows
+
+
+def _plain(name: str) -> str:
+    """Name a column so that Spark takes no part of its name for a struct's.
+
+    >>> _plain("paid on"), _plain("order.paid"), _plain("a`b")
+    ('paid on', 'clm order|46|paid', 'clm a|96|b')
+    """
+    plain = name.replace(".", "|46|").replace("`", "|96|")
+    return name if plain == name else f"clm {plain}"
 
 
 def _quoted(name: str) -> str:

@@ -77,7 +77,9 @@ def _started(config: Config, scratch: Path) -> Session:
     is_local = config.engine == "spark"
     master = f"local[{config.threads or '*'}]" if is_local else config.engine
     settings = SparkConf().setAppName(f"clm-ml {config.project}").setMaster(master)
-    for key, value in (_settings() | (_local(config, scratch) if is_local else _cluster(config, scratch))).items():
+    for key, value in (
+        _settings(scratch) | (_local(config, scratch) if is_local else _cluster(config, scratch))
+    ).items():
         settings.set(key, value)
     for name in _LOGGERS:
         logging.getLogger(name).disabled = True
@@ -140,13 +142,14 @@ def _scratch(config: Config) -> Path:
         raise ConfigError(f"temp_dir: {place} cannot be written: {error.strerror}.") from None
 
 
-def _settings() -> dict[str, str]:
+def _settings(scratch: Path) -> dict[str, str]:
     return {
         "spark.driver.maxResultSize": "0",
         "spark.sql.execution.arrow.maxRecordsPerBatch": str(BATCH_ROWS),
         "spark.sql.execution.arrow.pyspark.enabled": "true",
         "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
         "spark.sql.session.timeZone": "UTC",
+        "spark.sql.warehouse.dir": (scratch / "warehouse").as_uri(),
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
     }

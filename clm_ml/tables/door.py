@@ -149,4 +149,4 @@ def _used_columns(door: Door) -> dict[str, nw.Expr]:
 def _source_columns(door: Door) -> Mapping[str, nw.Expr]:
     """Select the reason and the columns of the source."""
     named = {column: "source_reason" if column.casefold() == "reason" else column for column in door.source.types}
-    return {"reason": nw.col(_REASON)} | {name: nw.col(column) for column, name in named.items()}
+    return {"reason": nw.col(_REASON)} | {name: door.engine.column(column) for column, name in named.items()}
