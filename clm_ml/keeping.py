@@ -59,8 +59,8 @@ class Kept:
         before = Before(self.earlier["orders"].until, frames) if frames else None
         prepared = prepare(self.tables, before, keep_parts=True)
         kept = {name: frame for name, frame in prepared.added.items() if name in self._frames()}
-        self.store.write(kept, self._facts(), append=frames)
-        return self._from_store(prepared, kept)
+        is_kept = self.store.write(kept, self._facts(), append=frames)
+        return self._from_store(prepared, kept) if is_kept else prepared
 
     def _from_store(self, prepared: Prepared, kept: Mapping[str, Frame]) -> Prepared:
         """Read from the file what is in it now, and give back the memory it took to make it."""

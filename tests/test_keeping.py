@@ -5,6 +5,7 @@ import random
 import threading
 from datetime import date, timedelta
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -177,6 +178,24 @@ def test_a_file_that_cannot_be_read_is_made_again(shop):
     assert shop.told(5)[0] == []
     assert shop.told(5)[0] == ["events", "orders"]
     assert kept.stat().st_mode & 0o777 == 0o600
+
+
+def test_where_nothing_can_be_kept_the_run_goes_on(shop, monkeypatch):
+    (shop.home / ".clm-ml").write_text("a file where a folder would be")
+    told = shop.told(5)
+    (shop.home / ".clm-ml").unlink()
+    execute = keeping.Engine.execute
+
+    def full(self, sql):
+        if sql.startswith("CREATE OR REPLACE TABLE kept_between_runs.orders"):
+            raise duckdb.IOException("No space left on device")
+        execute(self, sql)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(keeping.Engine, "execute", full)
+        assert shop.told(5)[1:] == told[1:]
+    assert shop.told(5)[0] == []
+    assert shop.told(5)[0] == ["events", "orders"]
 
 
 def test_a_table_of_one_file_is_read_every_time_and_nothing_is_kept(tmp_path):

@@ -43,8 +43,12 @@ class Store:
 
     def write(
         self, frames: Mapping[str, nw.LazyFrame[Any]], facts: Mapping[str, Any], append: Collection[str] = ()
-    ) -> None:
-        """Put some frames behind those that are there, others in their place, and the facts: all or nothing."""
+    ) -> bool:
+        """Put some frames behind those that are there, others in their place, and the facts: all or nothing.
+
+        Returns:
+            whether it could be done: a full disk keeps nothing, and is no reason not to go on.
+        """
         steps = [f"CREATE OR REPLACE TABLE {_NAME}.facts AS SELECT {as_literal(json.dumps(facts))} AS facts"]
         for name, frame in frames.items():
             how = f"INSERT INTO {_NAME}.{name}" if name in append else f"CREATE OR REPLACE TABLE {_NAME}.{name} AS"
@@ -54,10 +58,13 @@ class Store:
             for sql in steps:
                 self._engine.execute(sql)
             self._engine.execute("COMMIT")
-        except BaseException:
+        except BaseException as error:
             with suppress(duckdb.Error):
                 self._engine.execute("ROLLBACK")
+            if isinstance(error, (duckdb.IOException, duckdb.OutOfMemoryException)):
+                return False
             raise
+        return True
 
     def close(self) -> None:
         """Write all of it to disk, and let other runs have it."""
@@ -69,7 +76,10 @@ def open_store(engine: Engine, path: Path) -> Store | None:
 
     A file that cannot be read is replaced: it holds nothing that could not be made again.
     """
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError:
+        return None
     for _ in range(2):
         try:
             engine.execute(f"ATTACH {as_literal(str(path))} AS {_NAME}")
