@@ -147,6 +147,9 @@ class Engine(Language):
     @contextmanager
     def watched(self, tell: Callable[[float], None], queries: int = 1) -> Iterator[None]:
         """Tell now and then, while the block runs, which share of it is done, if it runs so many long queries."""
+        if not self._knows_how_far():
+            yield
+            return
         ended, state = threading.Event(), [0, 0.0]
 
         def look() -> None:
@@ -165,6 +168,15 @@ class Engine(Language):
             ended.set()
             watcher.join()
 
+    def _knows_how_far(self) -> bool:
+        """Let DuckDB take note of how far a query is, without a bar of its own; a notebook may lack what that needs."""
+        try:
+            self._connection.sql("SET enable_progress_bar = true")
+            self._connection.sql("SET enable_progress_bar_print = false")
+        except duckdb.InvalidInputException:
+            return False
+        return True
+
     # running -----------------------------------------------------------------------------------------------
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
@@ -174,7 +186,7 @@ class Engine(Language):
 
     def execute(self, sql: str) -> None:
         """Run a statement that gives no rows."""
-        self._connection.execute(sql)
+        self._connection.sql(sql)
 
     def lazy(self, sql: str) -> nw.LazyFrame[Any]:
         """See a query as a lazy frame; it runs again at every read."""
@@ -307,8 +319,6 @@ def open_embedded(config: Config) -> Engine:
     try:
         connection = duckdb.connect(":memory:", config=settings)
         connection.sql("SET TimeZone = 'UTC'")
-        connection.sql("SET enable_progress_bar = true")  # so that it knows how far it is; see `watched`
-        connection.sql("SET enable_progress_bar_print = false")
         connection.sql(f"SELECT timezone({as_literal(config.timezone)}, TIMESTAMPTZ 'epoch')").fetchall()
     except (*OF_THE_CONFIG, duckdb.OutOfRangeException) as error:
         raise ConfigError(f"the engine does not start: {first_sentence(error)}.") from None
