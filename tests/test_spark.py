@@ -501,7 +501,7 @@ def test_the_whole_walk_gives_the_same_bytes_and_says_nothing_more(walk):
 
 
 @pytest.mark.slow
-def test_online_retail_gives_the_same_bytes(tmp_path):
+def test_online_retail_is_scored_to_the_same_bytes(tmp_path):
     content = yaml.safe_load((CONFIGS / "online_retail.yaml").read_text())
     content["tables"]["orders"]["source"] = str(online_retail_path())
     boxes = {}
@@ -509,11 +509,12 @@ def test_online_retail_gives_the_same_bytes(tmp_path):
         tracking = {"uri": f"sqlite:///{tmp_path / engine}.db"}
         plan, out = tmp_path / f"{engine}.yaml", tmp_path / engine
         plan.write_text(yaml.safe_dump(content | {"engine": engine, "threads": 2, "tracking": tracking}))
-        when = ("--as-of", "2011-09-11", "--model", out / "model")
-        for step in (("train", plan, *when), ("score", plan, *when, "--out", out / "scores")):
+        when = ("--as-of", "2011-09-11", "--model", tmp_path / "duckdb/model")
+        train, score = ("train", plan, *when), ("score", plan, *when, "--out", out / "scores")
+        for step in (train, score) if engine == "duckdb" else (score,):
             code, _, err = process(*step, temp=tmp_path / "temp")
             assert (code, err) == (0, "")
-        boxes[engine] = files_of(out / "model"), files_of(out / "scores")
+        boxes[engine] = files_of(out / "scores")
     assert boxes["spark"] == boxes["duckdb"]
 
 
