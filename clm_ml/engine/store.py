@@ -66,10 +66,6 @@ class Store:
             raise
         return True
 
-    def close(self) -> None:
-        """Write all of it to disk, and let other runs have it."""
-        self._engine.execute(f"DETACH {_NAME}")
-
 
 def open_store(engine: Engine, path: Path) -> Store | None:
     """Open a file of kept frames, made if it is not there; None if another run has it, or it cannot be opened here.
