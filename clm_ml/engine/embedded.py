@@ -204,7 +204,7 @@ class Engine(Language):
     def _kept_as(self, sql: str) -> str:
         name = f"kept_{self._next()}"
         self._connection.sql(f"CREATE TEMP TABLE {name} AS {sql}")
-        return f"SELECT * FROM {name}"
+        return f"{_ALL_OF}{name}"
 
     def beside(self, source: Any, *layers: Mapping[str, str]) -> nw.LazyFrame[Any]:
         """Give a source's rows with columns computed beside its own, layer by layer (see `beside_sql`)."""
