@@ -17,7 +17,7 @@ import narwhals as nw
 import pyarrow as pa
 
 from clm_ml.config import Config, Table
-from clm_ml.engine.batches import BATCH_ROWS
+from clm_ml.engine.batches import BATCH_ROWS, OnBatch, write_batches
 from clm_ml.engine.expression import as_literal, quoted
 from clm_ml.engine.language import OF_THE_CONFIG, Language, beside_sql
 from clm_ml.engine.postgres import Stream, is_postgres, stream
@@ -27,6 +27,8 @@ from clm_ml.engine.words import first_sentence, in_words
 from clm_ml.errors import ConfigError, DataError
 
 __all__ = ["Engine", "open_embedded"]
+
+Frame = nw.LazyFrame[Any]
 
 _DIGESTS = 1_000_000
 
@@ -95,7 +97,7 @@ class Engine(Language):
         self._connection.register(view, arrow)
         return self._filtered(self._described(f"SELECT * FROM {view}"), table.where, f"tables.{name}.where")
 
-    def given(self, rows: Any) -> nw.LazyFrame[Any]:
+    def given(self, rows: Any) -> Frame:
         """Take rows held in memory as a lazy frame of this engine, to join with others."""
         view = f"given_{self._next()}"
         self._connection.register(view, nw.from_native(rows).lazy().collect(backend="pyarrow").to_native())
@@ -188,16 +190,16 @@ class Engine(Language):
         """Run a statement that gives no rows."""
         self._connection.sql(sql)
 
-    def lazy(self, sql: str) -> nw.LazyFrame[Any]:
+    def lazy(self, sql: str) -> Frame:
         """See a query as a lazy frame; it runs again at every read."""
         return nw.from_native(self._connection.sql(sql))
 
-    def keep(self, frame: nw.LazyFrame[Any], *order_by: str) -> nw.LazyFrame[Any]:
+    def keep(self, frame: Frame, *order_by: str) -> Frame:
         """Run a frame once and keep its rows in the engine, spilled to disk when memory is short."""
         with in_words(_UNREAD):
             return self.lazy(self._kept_as(_ordered(frame, order_by)))
 
-    def drop(self, kept: nw.LazyFrame[Any]) -> None:
+    def drop(self, kept: Frame) -> None:
         """Give back the memory of a kept frame; it and what was made of it can be read no more."""
         self._connection.sql(f"DROP TABLE {kept.to_native().sql_query().removeprefix(_ALL_OF)}")
 
@@ -206,11 +208,11 @@ class Engine(Language):
         self._connection.sql(f"CREATE TEMP TABLE {name} AS {sql}")
         return f"{_ALL_OF}{name}"
 
-    def beside(self, source: Any, *layers: Mapping[str, str]) -> nw.LazyFrame[Any]:
+    def beside(self, source: Any, *layers: Mapping[str, str]) -> Frame:
         """Give a source's rows with columns computed beside its own, layer by layer (see `beside_sql`)."""
         return self.lazy(beside_sql(source.sql, layers))
 
-    def repeats(self, rows: nw.LazyFrame[Any], columns: Sequence[str], flag: str) -> nw.LazyFrame[Any] | None:
+    def repeats(self, rows: Frame, columns: Sequence[str], flag: str) -> Frame | None:
         """Flag all but one of the rows that are equal in some columns; None if there are none.
 
         They are looked for by their hash, which is cheap, then to the letter.
@@ -225,7 +227,7 @@ class Engine(Language):
             f"UNION ALL SELECT *, {is_again} FROM ({sql}) WHERE hash({key}) IN ({digests})"
         )
 
-    def repeated(self, rows: nw.LazyFrame[Any], *columns: str) -> nw.LazyFrame[Any] | None:
+    def repeated(self, rows: Frame, *columns: str) -> Frame | None:
         """Find the keys that several rows have, each once; None if there are none."""
         key, sql = ", ".join(map(quoted, columns)), _ordered(rows)
         digests = self.repeated_digests(sql, columns)
@@ -241,7 +243,7 @@ class Engine(Language):
             found = repeated((batch.column(0).to_numpy() for batch in digests.to_arrow_reader(_DIGESTS)), self._spill)
         return self._kept_as(self.given(pa.table({"digest": found})).to_native().sql_query()) if len(found) else None
 
-    def sample(self, frame: nw.LazyFrame[Any], column: str, share: float) -> nw.LazyFrame[Any]:
+    def sample(self, frame: Frame, column: str, share: float) -> Frame:
         """Keep the rows whose text in `column` hashes (SHA-256) into the first `share` of all hashes.
 
         Whether a row is in depends on nothing but that text, so a larger share holds all of a smaller one.
@@ -250,38 +252,39 @@ class Engine(Language):
         digest = f"CAST('0x' || left(sha256({quoted(column)}), 8) AS BIGINT)"
         return self.keep(self.lazy(f"SELECT * FROM ({_ordered(frame)}) WHERE {digest} < {limit}"))
 
-    def batches(self, frame: nw.LazyFrame[Any], *order_by: str) -> Iterator[pa.RecordBatch]:
+    def batches(self, frame: Frame, *order_by: str) -> Iterator[pa.RecordBatch]:
         """Stream a frame's rows in order, at most `BATCH_ROWS` at a time."""
         with in_words(_UNREAD):
             yield from self._reader(frame, order_by)
 
-    def mapped(
-        self,
-        frame: nw.LazyFrame[Any],
-        function: Callable[[pa.RecordBatch], pa.RecordBatch],
-        schema: pa.Schema,  # noqa: ARG002 - other engines must know beforehand
-        *order_by: str,
-    ) -> Iterator[pa.RecordBatch]:
-        """Apply a function to the batches of a frame, which gives batches of `schema`, in order."""
-        return map(function, self.batches(frame, *order_by))
+    @contextmanager
+    def mapped(self, frame: Frame, function: OnBatch, schema: pa.Schema, near: Path) -> Iterator[Frame]:
+        """Apply a function to the batches of a frame, as they come; what it gives lasts as long as the block.
+
+        It is kept in a file in the folder `near`: while batches are read the engine takes nothing in.
+        """
+        with tempfile.TemporaryDirectory(prefix=".mapped-", dir=near) as folder:
+            file = Path(folder) / "rows.parquet"
+            write_batches(file, schema, map(function, self.batches(frame)))
+            yield self.lazy(f"SELECT * FROM read_parquet({as_literal(str(file))})")
 
     def rows_of(self, source: Any) -> int:
         """Count a source's rows, which of a file without `where` costs nothing."""
         return int(self.rows(f"SELECT count(*) FROM ({source.sql})")[0][0])
 
-    def count(self, frame: nw.LazyFrame[Any]) -> int:
+    def count(self, frame: Frame) -> int:
         """Count a frame's rows."""
         return int(self.rows(f"SELECT count(*) FROM ({_ordered(frame)})")[0][0])
 
-    def collect(self, frame: nw.LazyFrame[Any], *order_by: str) -> pa.Table:
+    def collect(self, frame: Frame, *order_by: str) -> pa.Table:
         """Fetch a whole frame, in order."""
         with in_words(_UNREAD):
             return self._reader(frame, order_by).read_all()
 
-    def _reader(self, frame: nw.LazyFrame[Any], order_by: tuple[str, ...]) -> pa.RecordBatchReader:
+    def _reader(self, frame: Frame, order_by: tuple[str, ...]) -> pa.RecordBatchReader:
         return self._connection.sql(_ordered(frame, order_by)).to_arrow_reader(BATCH_ROWS)
 
-    def write_parquet(self, frame: nw.LazyFrame[Any], path: Path, *order_by: str) -> None:
+    def write_parquet(self, frame: Frame, path: Path, *order_by: str) -> None:
         """Write a frame to one Parquet file (zstd) without holding it in memory.
 
         Rows are ordered by `order_by`, then by all other columns, so equal rows make equal bytes, whatever their
@@ -300,7 +303,7 @@ class Engine(Language):
         return self._kept
 
 
-def _ordered(frame: nw.LazyFrame[Any], order_by: tuple[str, ...] = ()) -> str:
+def _ordered(frame: Frame, order_by: tuple[str, ...] = ()) -> str:
     order = f" ORDER BY {', '.join(quoted(column) for column in order_by)}" if order_by else ""
     return f"SELECT * FROM ({frame.to_native().sql_query()}){order}"
 

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from clm_ml.config import Config, Table
-from clm_ml.engine.batches import BATCH_ROWS, rechunked, write_batches
+from clm_ml.engine.batches import BATCH_ROWS, OnBatch, rechunked, write_batches
 from clm_ml.engine.expression import quoted
 from clm_ml.engine.language import Language, beside_sql
 from clm_ml.engine.sources import files_to_sql, find_files, is_text, names_a_table
@@ -254,13 +254,12 @@ class SparkEngine(Language):
         """Stream a frame's rows in order, `BATCH_ROWS` at a time."""
         yield from self._streamed(_sorted(frame, order_by))
 
-    def mapped(
-        self, frame: Frame, function: Callable[[pa.RecordBatch], pa.RecordBatch], schema: pa.Schema, *order_by: str
-    ) -> Batches:
-        """Apply a function to the batches of a frame within the workers, and stream what it gives, in order."""
-        made = _in_workers(_sorted(frame, order_by), _Each(function), schema)
-        for batch in self._streamed(made):
-            yield pa.Table.from_batches([batch]).cast(schema).to_batches()[0]
+    @contextmanager
+    def mapped(self, frame: Frame, function: OnBatch, schema: pa.Schema, _: Path) -> Iterator[Frame]:
+        """Apply a function to the batches of a frame within the workers; what it gives lasts as long as the block."""
+        kept = self.keep(nw.from_native(_in_workers(frame.to_native(), _Each(function), schema)))
+        yield kept
+        self.drop(kept)
 
     def _streamed(self, rows: DataFrame) -> Batches:
         """Let Spark write the rows, and read them from there: so neither side ever holds them all."""
@@ -313,7 +312,7 @@ class _Files:
 class _Each:
     """Applies a function in a worker, to a batch at a time."""
 
-    function: Callable[[pa.RecordBatch], pa.RecordBatch]
+    function: OnBatch
 
     def __call__(self, batches: Batches) -> Batches:
         return map(self.function, batches)
