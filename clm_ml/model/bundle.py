@@ -148,27 +148,26 @@ def learn(examples: Examples, config: Config, meanings: Mapping[str, tuple[str, 
     Raises:
         ModelError: if all customers have one outcome, so that there is nothing to learn.
     """
-    frame = examples.frame
-    buyers = frame[frame["orders_ever"] > 0]
-    _refuse_one_class(buyers, config.task)
+    frame, seed = examples.frame, config.train.seed
+    _refuse_one_class(frame.loc[frame["orders_ever"] > 0, "ordered"], config.task)
     rhythm = _fit_rhythm_at(frame, examples.as_ofs[-1])
     frame = against_habit(frame, rhythm, config.lapse)
-    has_ordered = frame["orders_ever"] > 0
     features = catalogue(config.task, tuple(meanings or ()), meanings is not None)
     signs = {feature.name: feature.sign for feature in features}
     learned = [feature.name for feature in features if feature.learned]
+    has_ordered = frame["orders_ever"] > 0
+    amount = fit_amount(frame, learned, signs, seed)
+    visitors = _fit_visitors(frame[~has_ordered].reset_index(drop=True), learned, signs, seed)
     buyers = frame[has_ordered].reset_index(drop=True)
-    visitors = frame[~has_ordered].reset_index(drop=True)
-    latest = buyers[buyers["as_of"] == examples.as_ofs[-1]]
     return Model(
         task=config.task,
         lapse=config.lapse,
         meanings=meanings,
         rhythm=rhythm,
-        cuts=fit_cut_points(latest),
-        customers=fit_probability(buyers, learned, signs, config.train.seed, with_partner=True),
-        visitors=_fit_visitors(visitors, learned, signs, config.train.seed),
-        amount=fit_amount(frame, learned, signs, config.train.seed),
+        cuts=fit_cut_points(buyers[buyers["as_of"] == examples.as_ofs[-1]]),
+        customers=fit_probability(buyers, learned, signs, seed, with_partner=True),
+        visitors=visitors,
+        amount=amount,
         currency=config.currency,
     )
 
@@ -188,10 +187,10 @@ def _fit_rhythm_at(frame: pd.DataFrame, as_of: int) -> Rhythm:
     return fit_rhythm(latest["gaps_ever"], latest["gap_days_sum"], latest["gap_days_square_sum"])
 
 
-def _refuse_one_class(buyers: pd.DataFrame, task: Task) -> None:
-    if buyers.empty:
+def _refuse_one_class(ordered: pd.Series[int], task: Task) -> None:
+    if ordered.empty:
         raise ModelError("there is nobody to learn from: no customer had ordered at any as_of.")
-    share = buyers["ordered"].mean()
+    share = ordered.mean()
     if share in (0, 1):
         raise ModelError(
             f"there is nothing to learn: {'every' if share else 'no'} customer ordered in the {task.horizon_days} days "
