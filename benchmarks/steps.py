@@ -61,8 +61,6 @@ def _import(step: str) -> None:
         import lightgbm  # noqa: F401
         import pandas  # noqa: F401
     if step == "train":
-        import mlflow  # noqa: F401
-
         import clm_ml.pipeline  # noqa: F401
 
 

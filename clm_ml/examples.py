@@ -129,8 +129,12 @@ _EXACT = 2**24  # whole numbers up to here are exact in 32 bits of float, which 
 
 
 def _narrow(batch: pa.RecordBatch) -> pa.Table:
-    """Give whole numbers the narrowest type that holds them: there are many examples, and most numbers are small."""
-    return pa.table({name: _narrowed(batch.column(name)) for name in batch.schema.names})
+    """Give whole numbers the narrowest type that holds them: there are many examples, and most numbers are small.
+
+    What is not narrowed is copied: a column of the engine's would hold fast the whole batch it came in.
+    """
+    narrowed = pa.record_batch({name: _narrowed(batch.column(name)) for name in batch.schema.names})
+    return pa.Table.from_batches([narrowed.copy_to(pa.default_cpu_memory_manager())])
 
 
 def _narrowed(column: pa.Array) -> pa.Array:

@@ -14,6 +14,7 @@ from clm_ml.config import Config, Lapse, Task
 from clm_ml.errors import ModelError, did_you_mean
 from clm_ml.examples import Examples
 from clm_ml.features import Rhythm, against_habit, catalogue, fit_rhythm
+from clm_ml.model.partner import RFM_COLUMNS
 from clm_ml.model.probability import Probability, fit_probability
 from clm_ml.model.reasons import Teller, reason_columns
 from clm_ml.model.value import Amount, fit_amount
@@ -155,18 +156,19 @@ def learn(examples: Examples, config: Config, meanings: Mapping[str, tuple[str, 
     features = catalogue(config.task, tuple(meanings or ()), meanings is not None)
     signs = {feature.name: feature.sign for feature in features}
     learned = [feature.name for feature in features if feature.learned]
-    has_ordered = frame["orders_ever"] > 0
+    has_ordered, latest = frame["orders_ever"] > 0, frame["as_of"] == examples.as_ofs[-1]
     amount = fit_amount(frame, learned, signs, seed)
-    visitors = _fit_visitors(frame[~has_ordered].reset_index(drop=True), learned, signs, seed)
-    buyers = frame[has_ordered].reset_index(drop=True)
+    # Nearly everyone has ordered: of a copy so large only what is asked of it.
+    asked = list(dict.fromkeys([*learned, *RFM_COLUMNS, "as_of", "ordered"]))
+    visitors, buyers = (frame.loc[who, asked].reset_index(drop=True) for who in (~has_ordered, has_ordered))
     return Model(
         task=config.task,
         lapse=config.lapse,
         meanings=meanings,
         rhythm=rhythm,
-        cuts=fit_cut_points(buyers[buyers["as_of"] == examples.as_ofs[-1]]),
+        cuts=fit_cut_points(frame[latest]),
         customers=fit_probability(buyers, learned, signs, seed, with_partner=True),
-        visitors=visitors,
+        visitors=_fit_visitors(visitors, learned, signs, seed),
         amount=amount,
         currency=config.currency,
     )
