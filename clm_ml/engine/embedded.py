@@ -71,24 +71,30 @@ class Engine(Origins):
         """Give a source's rows with columns computed beside its own, layer by layer (see `beside_sql`)."""
         return self.lazy(beside_sql(source.sql, layers))
 
-    def repeats(self, rows: Frame, columns: Sequence[str], flag: str) -> Frame | None:
+    def repeats(self, rows: Frame, columns: Sequence[str], flag: str, telling: Sequence[str] = ()) -> Frame | None:
         """Flag all but one of the rows that are equal in some columns; None if there are none.
 
-        They are looked for by their hash, which is cheap, then to the letter.
+        They are looked for by the hash of those that tell rows apart best (`telling`), which is cheap, then by the
+        hash of all columns among the rows found, then to the letter.
         """
-        sql, key = _ordered(rows), ", ".join(map(quoted, columns))
-        digests = self.repeated_digests(sql, columns)
+        sql, key, first = _ordered(rows), _listed(columns), _listed(telling or columns)
+        digests = self.repeated_digests(sql, telling or columns)
+        if digests is not None and telling:
+            suspects = f"SELECT * FROM ({sql}) WHERE hash({first}) IN ({digests})"
+            equal = self.repeated_digests(suspects, columns)
+            found = f"SELECT DISTINCT hash({first}) FROM ({suspects}) WHERE hash({key}) IN ({equal})"
+            digests = None if equal is None else self._kept_as(found)
         if digests is None:
             return None
         is_again = f"row_number() OVER (PARTITION BY {key}) > 1 AS {quoted(flag)}"
         return self.lazy(
-            f"SELECT *, false AS {quoted(flag)} FROM ({sql}) WHERE hash({key}) NOT IN ({digests}) "
-            f"UNION ALL SELECT *, {is_again} FROM ({sql}) WHERE hash({key}) IN ({digests})"
+            f"SELECT *, false AS {quoted(flag)} FROM ({sql}) WHERE hash({first}) NOT IN ({digests}) "
+            f"UNION ALL SELECT *, {is_again} FROM ({sql}) WHERE hash({first}) IN ({digests})"
         )
 
     def repeated(self, rows: Frame, *columns: str) -> Frame | None:
         """Find the keys that several rows have, each once; None if there are none."""
-        key, sql = ", ".join(map(quoted, columns)), _ordered(rows)
+        key, sql = _listed(columns), _ordered(rows)
         digests = self.repeated_digests(sql, columns)
         if digests is None:
             return None
@@ -97,7 +103,7 @@ class Engine(Origins):
 
     def repeated_digests(self, sql: str, columns: Iterable[str]) -> str | None:
         """Find the hashes of columns that several rows of a query have, as a query; None if there are none."""
-        digests = self._connection.sql(f"SELECT hash({', '.join(map(quoted, columns))}) FROM ({sql})")
+        digests = self._connection.sql(f"SELECT hash({_listed(columns)}) FROM ({sql})")
         with in_words(UNREAD):
             found = repeated((batch.column(0).to_numpy() for batch in digests.to_arrow_reader(_DIGESTS)), self._spill)
         return self._kept_as(self.given(pa.table({"digest": found})).to_native().sql_query()) if len(found) else None
@@ -156,6 +162,10 @@ class Engine(Origins):
         rows = _ordered(frame, (*order_by, *rest))
         with in_words(f"{path} cannot be written"):
             self._connection.sql(f"COPY ({rows}) TO {as_literal(str(path))} (FORMAT parquet, COMPRESSION zstd)")
+
+
+def _listed(columns: Iterable[str]) -> str:
+    return ", ".join(map(quoted, columns))
 
 
 def _ordered(frame: Frame, order_by: tuple[str, ...] = ()) -> str:

@@ -223,7 +223,7 @@ class SparkEngine(Language):
         """Give back the memory of a kept frame."""
         kept.to_native().unpersist()
 
-    def repeats(self, rows: Frame, columns: Sequence[str], flag: str) -> Frame:
+    def repeats(self, rows: Frame, columns: Sequence[str], flag: str, _: Sequence[str] = ()) -> Frame:
         """Flag all but one of the rows that are equal in some columns; they are kept, once they were computed."""
         from pyspark.sql import Window  # noqa: PLC0415
         from pyspark.sql import functions as f  # noqa: PLC0415
