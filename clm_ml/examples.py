@@ -94,7 +94,7 @@ def collect_examples(
     """Describe everyone at each as_of, and put beside it what came in the label window.
 
     Args:
-        prepared: the tables, put together; given back then.
+        prepared: the tables, put together.
         config: for the task and `train.max_examples`; above it, a sample of customers is taken that depends on
             nothing but their ids.
         as_ofs: days whose label windows are closed by `known_by`, and by what the tables hold.
@@ -108,18 +108,18 @@ def collect_examples(
     people = take_snapshot(prepared, max(as_ofs)).customer_ids()  # nobody who comes later decides who is sampled
     engine = prepared.tables.engine
     share = min(1.0, config.train.max_examples / max(1, engine.count(people) * len(as_ofs)))
-    if share < 1.0:
-        prepared = only(prepared, engine.sample(people, "customer_id", share))
-    orders, parts = orders_known_by(prepared, known_by), []
+    asked = prepared if share == 1.0 else only(prepared, engine.sample(people, "customer_id", share))
+    orders, parts = orders_known_by(asked, known_by), []
     for as_of in sorted(as_ofs):
         window = label_window(as_of, config.task.horizon_days)
         refuse_open(window, known_by)
-        features = build_features(take_snapshot(prepared, as_of), config.task)
+        features = build_features(take_snapshot(asked, as_of), config.task)
         labelled = features.join(outcomes(orders, window), on="customer_id", how="left")
         labelled = labelled.with_columns(nw.col("ordered").fill_null(0), nw.col("spent").fill_null(0.0))
         parts += [_narrow(batch) for batch in engine.batches(labelled, "customer_id")]
         tick(date_of(as_of).isoformat())
-    prepared.drop()
+    if asked is not prepared:
+        asked.drop()
     examples = pa.concat_tables(parts, promote_options="permissive")
     parts.clear()
     return Examples(examples.to_pandas(split_blocks=True, self_destruct=True), share)

@@ -47,8 +47,7 @@ def train(tables: Tables, config: Config, as_of: Any = None, progress: Progress 
         TimelineError: if there is not enough history before `as_of`.
         ModelError: if there is nothing to learn.
     """
-    examples, day = _collect(Kept(tables, config), as_of, progress)
-    return _learn_and_judge(examples, tables, config, day, progress)[0]
+    return _learn_and_judge(Kept(tables, config), as_of, progress)[0]
 
 
 def train_box(
@@ -69,9 +68,7 @@ def train_box(
     day = tables.complete_until if asked is None else asked
     folder = folder or Path("models") / f"{config.project}-{date_of(day)}"
     refuse_existing(folder, force)
-    examples, day = _collect(kept, day, progress)
-    tables.engine.close()  # what learning needs is in memory, and it needs all there is
-    model, judged = _learn_and_judge(examples, tables, config, day, progress)
+    model, judged = _learn_and_judge(kept, day, progress, closing=True)
     progress("judging", 0, 1)
     verdict = gate(judged, config)
     model = replace(model, facts={**model.facts, "gate": {"passed": verdict.passed, "why": verdict.why}})
@@ -83,8 +80,8 @@ def train_box(
     return Trained(model, folder, verdict, tracked, (*tables.warnings, *alarms(judged)))
 
 
-def _collect(kept: Kept, as_of: Any, progress: Progress) -> tuple[Examples, int]:
-    """Collect what can be learned before a day, and tell the day."""
+def _learn_and_judge(kept: Kept, as_of: Any, progress: Progress, *, closing: bool = False) -> tuple[Model, Judged]:
+    """Learn and judge; with `closing` the engine is closed once it is not needed: learning takes all memory there is."""
     tables, config = kept.tables, kept.config
     day = tables.complete_until if as_of is None else parse_day(as_of)
     _refuse_late(day, tables.complete_until)
@@ -93,12 +90,9 @@ def _collect(kept: Kept, as_of: Any, progress: Progress) -> tuple[Examples, int]
     done = iter(range(1, len(as_ofs) + 1))
     progress("examples", 0, len(as_ofs))
     examples = collect_examples(prepared, config, as_ofs, day, lambda _: progress("examples", next(done), len(as_ofs)))
-    return examples, day
-
-
-def _learn_and_judge(
-    examples: Examples, tables: Tables, config: Config, day: int, progress: Progress
-) -> tuple[Model, Judged]:
+    prepared.drop()
+    if closing:
+        tables.engine.close()
     early, last = judge_as_of(examples.as_ofs, config.task.horizon_days)
     meanings = tables.meanings if tables.events is not None else None
     progress("learning", 0, 2)

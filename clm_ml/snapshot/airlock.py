@@ -86,14 +86,13 @@ def _refuse_unknowable(as_of: int, tables: Tables) -> None:
 
 
 def only(prepared: Prepared, customers: Frame) -> Prepared:
-    """Keep of what is prepared only some customers' (a frame with `customer_id`); the rest is given back.
+    """Keep of what is prepared only some customers' (a frame with `customer_id`), beside it.
 
     Of a log that is far larger than what is asked of it, each as_of then costs no more than theirs.
     """
     kept: dict[str, Any] = {
         name: prepared.tables.engine.keep(frame) for name, frame in _theirs(prepared, customers).items()
     }
-    prepared.drop()
     return replace(prepared, **kept, added={name: frame for name, frame in kept.items() if name != "customers"})
 
 
