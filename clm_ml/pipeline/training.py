@@ -81,7 +81,7 @@ def train_box(
 
 
 def _learn_and_judge(kept: Kept, as_of: Any, progress: Progress, *, closing: bool = False) -> tuple[Model, Judged]:
-    """Learn and judge; with `closing` the engine is closed once it is not needed: learning takes all memory there is."""
+    """Learn and judge; with `closing` the engine is closed before learning, which takes all memory there is."""
     tables, config = kept.tables, kept.config
     day = tables.complete_until if as_of is None else parse_day(as_of)
     _refuse_late(day, tables.complete_until)
