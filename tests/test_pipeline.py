@@ -104,7 +104,7 @@ def test_what_has_one_outcome_cannot_be_judged(learned):
     early = judged.cohort.assign(as_of=0)
     frame = pd.concat([early, judged.cohort.assign(as_of=20_000, ordered=1)], ignore_index=True)
     with pytest.raises(ModelError, match=r"nothing can be judged: all customers had one outcome after 2024-10-04\."):
-        judge(model, Examples(frame), [0], 20_000)
+        judge(model, Examples(early), Examples(frame).at([20_000]))
 
 
 def test_what_is_too_good_to_be_true_is_an_alarm():
