@@ -141,7 +141,10 @@ def reigns(registry, monkeypatch, champion):
 def judged_of(came, said, as_of="2025-05-03"):
     """Judge a drawn cohort: what came, what the model said, and a constant beside it."""
     cohort = pd.DataFrame({"ordered": came})
-    return Judged(cohort, said, {"constant_rate": np.full(len(came), 0.5)}, {"as_of": as_of})
+    rows = len(came)
+    return Judged(
+        cohort, said, np.ones(rows), np.full(rows, "loyal"), {"constant_rate": np.full(rows, 0.5)}, {"as_of": as_of}
+    )
 
 
 @pytest.fixture(scope="module")
