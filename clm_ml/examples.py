@@ -14,36 +14,73 @@ import pyarrow.compute as pc
 from clm_ml.config import Config
 from clm_ml.errors import TimelineError
 from clm_ml.features import build_features
-from clm_ml.labels import outcomes, refuse_open
+from clm_ml.labels import next_orders, outcomes, refuse_open
 from clm_ml.snapshot import Prepared, only, orders_known_by, take_snapshot
 from clm_ml.timeline import as_ofs_before, date_of, day_of, label_window
 
-__all__ = ["Examples", "collect_examples", "training_as_ofs"]
+__all__ = ["Examples", "collect_examples", "standing_ahead", "training_as_ofs"]
 
 
 @dataclass(frozen=True)
 class Examples:
     """Features and labels, keyed by `as_of` and `customer_id` and sorted by them.
 
-    `frame` has the features of `build_features` and two labels: `ordered` (0 or 1 in the label window) and
-    `spent` (amount in it after returns, in the currency; 0 where nothing happened). Whole numbers are of the narrowest
-    type that holds them: what is computed of them is to be computed as float.
+    `frame` has the features of `build_features` and the labels of `outcomes`, 0 where nothing happened, and of
+    `next_orders`, null without an order before `known_by`. Whole numbers are of the narrowest type that
+    holds them: what is computed of them is to be computed as float.
     """
 
     frame: pd.DataFrame
     sampled_share: float = 1.0
+    known_by: int = 0
 
     @property
     def as_ofs(self) -> list[int]:
         """The as_ofs there are, earliest first."""
         return sorted(int(day) for day in self.frame["as_of"].unique())
 
-    def at(self, as_ofs: Sequence[int]) -> Examples:
-        """Keep the examples of some as_ofs; those that follow on each other are not copied."""
+    def at(self, as_ofs: Sequence[int], known_by: int | None = None) -> Examples:
+        """Keep the examples of some as_ofs, as if learned from by `known_by`; those in a row are not copied."""
         days = self.frame["as_of"]
         rows = self.frame.iloc[days.searchsorted(min(as_ofs)) : days.searchsorted(max(as_ofs), side="right")]
         is_asked = rows["as_of"].isin(as_ofs)
-        return Examples((rows if is_asked.all() else rows[is_asked]).reset_index(drop=True), self.sampled_share)
+        kept = (rows if is_asked.all() else rows[is_asked]).reset_index(drop=True)
+        return Examples(kept, self.sampled_share, self.known_by if known_by is None else known_by)
+
+
+def standing_ahead(frame: pd.DataFrame, horizon_days: int) -> pd.DataFrame:
+    """Tell where each example stood at the end of its label window, in the columns that segments ask.
+
+    What came is added to what was known; the gaps between order days add up to the days from the first to the last.
+    Of an e-mail address it is not told when it came: `has_email` is as it was. The rows and their index are kept.
+
+    Args:
+        frame: examples, with the labels of `outcomes`.
+        horizon_days: the length of the label window.
+    """
+    given = {name: frame[name].astype("float64") for name in (*_STANDING, *_ABSENT)}
+    has_come, was_there = given["order_days_ahead"] > 0, given["order_days_ever"] > 0
+    order_days = given["order_days_ever"] + given["order_days_ahead"]
+    since_last = (given["days_since_last_order"] + horizon_days).where(
+        ~has_come, horizon_days - given["last_order_days"]
+    )
+    first = given["days_since_first_order"].where(was_there, -frame["next_order_days"].astype("float64"))
+    return pd.DataFrame(
+        {
+            "days_since_last_order": since_last,
+            "orders_ever": given["orders_ever"] + given["orders_ahead"],
+            "order_days_ever": order_days,
+            # In hundredths both are whole, and so is their sum: it meets a border as if counted anew.
+            "amount_ever": ((given["amount_ever"] + given["spent"]) * 100).round() / 100,
+            "gaps_ever": (order_days - 1).clip(lower=0),
+            "gap_days_sum": (first + horizon_days - since_last).where(order_days > 0, 0.0),
+            "has_email": frame["has_email"],
+        },
+        index=frame.index,
+    )
+
+
+_STANDING = ("days_since_last_order", "days_since_first_order", "orders_ever", "order_days_ever", "amount_ever")
 
 
 def training_as_ofs(config: Config, first_day: int, as_of: int) -> tuple[int, ...]:
@@ -115,14 +152,19 @@ def collect_examples(
         refuse_open(window, known_by)
         features = build_features(take_snapshot(asked, as_of), config.task)
         labelled = features.join(outcomes(orders, window), on="customer_id", how="left")
-        labelled = labelled.with_columns(nw.col("ordered").fill_null(0), nw.col("spent").fill_null(0.0))
+        labelled = labelled.join(next_orders(orders, as_of), on="customer_id", how="left")
+        labelled = labelled.with_columns(*(nw.col(name).fill_null(absent) for name, absent in _ABSENT.items()))
         parts += [_narrow(batch) for batch in engine.batches(labelled, "customer_id")]
         tick(date_of(as_of).isoformat())
     if asked is not prepared:
         asked.drop()
     examples = pa.concat_tables(parts, promote_options="permissive")
     parts.clear()
-    return Examples(examples.to_pandas(split_blocks=True, self_destruct=True), share)
+    return Examples(examples.to_pandas(split_blocks=True, self_destruct=True), share, known_by)
+
+
+#: What is true of those who have no outcome.
+_ABSENT = {"ordered": 0, "spent": 0.0, "orders_ahead": 0, "order_days_ahead": 0, "last_order_days": 0}
 
 
 _EXACT = 2**24  # whole numbers up to here are exact in 32 bits of float, which can also be missing

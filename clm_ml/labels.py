@@ -13,28 +13,54 @@ import narwhals as nw
 from clm_ml.errors import TimelineError
 from clm_ml.timeline import Window, date_of
 
-__all__ = ["outcomes", "refuse_open"]
+__all__ = ["next_orders", "outcomes", "refuse_open"]
 
 
 def outcomes(orders: nw.LazyFrame[Any], window: Window) -> nw.LazyFrame[Any]:
-    """Tell who ordered in a window, and for how much.
+    """Tell who ordered in a window, how often, for how much, and when last.
 
     Args:
-        orders: a row per customer, day and order: `customer_id, day, orders, gross_minor, returned_minor`.
+        orders: a row per customer, day and order: `customer_id, day, orders, order_days, gross_minor, returned_minor`.
         window: the days from as_of up to as_of + horizon_days.
 
     Returns:
         one row per customer with an order or a return in the window: `customer_id`, `ordered` (1 if at least
-        one order, else 0) and `spent` (amount after returns, in the currency; can be negative). Who is not in
+        one order, else 0), `spent` (amount after returns, in the currency; can be negative), `orders_ahead`,
+        `order_days_ahead` and `last_order_days` (days from as_of to the last order; 0 without one). Who is not in
         it did neither.
     """
     inside = orders.filter(window.holds(nw.col("day"))).group_by("customer_id")
+    is_order = nw.col("orders") > 0
     sums = inside.agg(
-        nw.col("orders").max().cast(nw.Int64).alias("most_orders"),
+        nw.col("orders").sum().cast(nw.Int64).alias("orders_ahead"),
+        nw.col("order_days").sum().cast(nw.Int64).alias("order_days_ahead"),
+        nw.when(is_order).then(nw.col("day")).max().alias("last_day"),
         (nw.col("gross_minor").sum() - nw.col("returned_minor").sum()).cast(nw.Int64).alias("net_minor"),
     )
-    ordered = nw.when(nw.col("most_orders") > 0).then(nw.lit(1)).otherwise(nw.lit(0)).cast(nw.Int64)
-    return sums.select("customer_id", ordered=ordered, spent=nw.col("net_minor") / 100.0)
+    ordered = nw.when(nw.col("orders_ahead") > 0).then(nw.lit(1)).otherwise(nw.lit(0)).cast(nw.Int64)
+    return sums.select(
+        "customer_id",
+        "orders_ahead",
+        "order_days_ahead",
+        ordered=ordered,
+        spent=nw.col("net_minor") / 100.0,
+        last_order_days=(nw.col("last_day") - window.start).fill_null(0).cast(nw.Int64),
+    )
+
+
+def next_orders(orders: nw.LazyFrame[Any], as_of: int) -> nw.LazyFrame[Any]:
+    """Tell when customers next ordered, as far as orders are known, whether or not in a window.
+
+    Args:
+        orders: as for `outcomes`; where they end decides whose next order is not seen yet.
+        as_of: a day number.
+
+    Returns:
+        one row per customer with an order from as_of on: `customer_id` and `next_order_days` (days from as_of to
+        the first of them; 0 is as_of's own day).
+    """
+    later = orders.filter((nw.col("day") >= as_of) & (nw.col("orders") > 0)).group_by("customer_id")
+    return later.agg(next_order_days=(nw.col("day").min() - as_of).cast(nw.Int64))
 
 
 def refuse_open(window: Window, complete_until: int) -> None:

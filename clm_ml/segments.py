@@ -16,7 +16,7 @@ import pandas as pd
 
 from clm_ml.config import Lapse
 
-__all__ = ["PHASES", "SEGMENTS", "CutPoints", "find_segments", "fit_cut_points", "segment_of"]
+__all__ = ["PHASES", "SEGMENTS", "CutPoints", "find_segments", "fit_cut_points", "place_in_segments", "segment_of"]
 
 #: The segments, each with its phase, in the order of the lifecycle.
 PHASES = {
@@ -128,8 +128,7 @@ def find_segments(features: pd.DataFrame, cuts: CutPoints, lapse: Lapse) -> pd.D
         a frame of the same rows in the same order.
     """
     has_ordered = features["order_days_ever"].to_numpy(dtype=np.int64) > 0
-    visitors = features["has_email"].to_numpy(dtype=bool).astype(np.int64)
-    codes = np.where(has_ordered, _customers(features, cuts, lapse), visitors)
+    codes = place_in_segments(features, cuts, lapse)
     segments, phases = (np.asarray(list(words), dtype=object) for words in (SEGMENTS, PHASES.values()))
     scores = {
         "r_score": _place(-_numbers(features["days_since_last_order"]), cuts.recency),
@@ -140,6 +139,13 @@ def find_segments(features: pd.DataFrame, cuts: CutPoints, lapse: Lapse) -> pd.D
     for name, score in scores.items():
         placed[name] = pd.Series(pd.array(score + 1, dtype="Int8"), index=features.index).where(has_ordered)
     return placed
+
+
+def place_in_segments(features: pd.DataFrame, cuts: CutPoints, lapse: Lapse) -> Codes:
+    """Give each person's place in `SEGMENTS`, as `find_segments` names it, without the R/F/M columns."""
+    has_ordered = features["order_days_ever"].to_numpy(dtype=np.int64) > 0
+    visitors = features["has_email"].to_numpy(dtype=bool).astype(np.int64)
+    return np.where(has_ordered, _customers(features, cuts, lapse), visitors)
 
 
 def _customers(features: pd.DataFrame, cuts: CutPoints, lapse: Lapse) -> Codes:

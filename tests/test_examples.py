@@ -5,12 +5,14 @@ import itertools
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from clm_ml.config import Lapse
 from clm_ml.errors import TimelineError
-from clm_ml.examples import _narrow, collect_examples, training_as_ofs
-from clm_ml.features import build_features
+from clm_ml.examples import _narrow, collect_examples, standing_ahead, training_as_ofs
+from clm_ml.features import Rhythm, against_habit, build_features
+from clm_ml.segments import CutPoints, place_in_segments
 from clm_ml.snapshot import prepare, take_snapshot
 from clm_ml.timeline import date_of, parse_day
 from tests.conftest import make_config
@@ -180,12 +182,12 @@ def test_whoever_comes_later_does_not_decide_who_is_sampled(shop, crowd):
 def test_whoever_is_sampled_has_the_row_they_have_among_everyone(shop, crowd):
     tables, days = shop(*crowd), [parse_day("2024-03-01")]
     config = config_with(14, max_examples=1000)
-    sampled = collect_examples(prepare(tables), config, days, END).frame.drop(columns=["ordered", "spent"])
+    sampled = collect_examples(prepare(tables), config, days, END).frame
     features = build_features(take_snapshot(prepare(tables), days[0]), config.task)
     everyone = tables.engine.collect(features, "customer_id").to_pandas()
     among = everyone[everyone["customer_id"].isin(sampled["customer_id"])].reset_index(drop=True)
     assert 0 < len(sampled) < len(everyone)
-    pd.testing.assert_frame_equal(sampled, among, check_exact=True, check_dtype=False)
+    pd.testing.assert_frame_equal(sampled[among.columns], among, check_exact=True, check_dtype=False)
 
 
 @given(st.lists(st.one_of(st.none(), st.integers(-(2**40), 2**40), st.sampled_from([2**15 - 1, 2**15, 2**24]))))
@@ -198,3 +200,55 @@ def test_whole_numbers_become_narrow_and_stay_what_they_are(numbers):
 def test_small_whole_numbers_take_two_bytes_and_four_if_some_are_missing():
     rows = pa.record_batch({"orders": [1, 2], "days": [1, None], "minor": [1, 2**20], "share": [0.5, None]})
     assert [str(kind) for kind in _narrow(rows).schema.types] == ["int16", "float", "int32", "double"]
+
+
+# where they stood at the end -------------------------------------------------------------------------------
+
+CUTS = CutPoints((-30.0, -20.0, -10.0, -5.0), (1.0, 2.0, 3.0, 4.0), (1.0, 2.0, 3.0, 4.0), (2.0, 4.0), (12.34, 40.0))
+
+
+def test_where_each_stood_at_the_end_of_the_window(shop):
+    orders = [
+        ("comes", "2024-01-01", 10.0),
+        ("comes", "2024-02-20", 10.0),
+        ("comes", "2024-03-04", 5.5),
+        ("comes", "2024-03-11", 5.5),
+        ("returns", "2024-02-01", 30.0),
+        ("returns", "2024-03-02", -10.0),
+        ("stays", "2024-02-29", 7.0),
+        ("stays", "2024-03-15", 7.0),  # the window has ended
+        ("visits", "2024-03-14", 8.0),
+    ]
+    tables, as_of = shop(orders, [("visits", "2024-02-01", "visit")]), parse_day("2024-03-01")
+    frame = collect_examples(prepare(tables), config_with(14), [as_of], END).frame
+    names = ["orders_ever", "order_days_ever", "amount_ever", "days_since_last_order", "gaps_ever", "gap_days_sum"]
+    assert standing_ahead(frame, 14)[names].to_numpy().tolist() == [
+        [4, 4, 31.0, 4, 3, 70],
+        [1, 1, 20.0, 43, 0, 0],
+        [1, 1, 7.0, 15, 0, 0],
+        [1, 1, 8.0, 1, 0, 0],
+    ]
+
+
+rows_drawn = st.lists(
+    st.tuples(st.sampled_from("abcdefgh"), st.integers(0, 59), st.sampled_from([6.17, 12.34, -6.17, 0.0, 30.0])),
+    min_size=10, max_size=60,
+)  # fmt: skip
+
+
+@settings(max_examples=12)
+@given(drawn=rows_drawn, horizon=st.integers(1, 29))
+def test_the_label_is_the_segment_that_describing_at_the_end_gives(shop, drawn, horizon):
+    begun = [("a", "2024-01-01", 12.34), ("v", "2024-01-01", -1.0)]
+    rows = [(who, date_of(BEGUN + day).isoformat(), amount) for who, day, amount in drawn]
+    prepared, as_of = prepare(shop([*begun, *rows])), BEGUN + 30
+    config, rhythm, lapse = config_with(horizon), Rhythm(11.0, 2.0), Lapse(at_least_days=3)
+    frame = collect_examples(prepared, config, [as_of], END).frame
+    at_the_end = build_features(take_snapshot(prepared, as_of + horizon), config.task)
+    described = prepared.tables.engine.collect(at_the_end, "customer_id").to_pandas()
+    described = described[described["customer_id"].isin(frame["customer_id"])].reset_index(drop=True)
+    label, oracle = (
+        place_in_segments(against_habit(rows, rhythm, lapse), CUTS, lapse).tolist()
+        for rows in (standing_ahead(frame, horizon), described)
+    )
+    assert label == oracle

@@ -3,7 +3,7 @@
 import pytest
 
 from clm_ml.errors import TimelineError
-from clm_ml.labels import outcomes, refuse_open
+from clm_ml.labels import next_orders, outcomes, refuse_open
 from clm_ml.snapshot import orders_known_by, prepare
 from clm_ml.timeline import Window, label_window, parse_day
 
@@ -28,6 +28,31 @@ def test_coming_back_is_an_order_and_spending_is_net_of_returns(shop):
         ]
     )
     assert came(tables) == [("both", 1, 30.0), ("returns", 0, -5.0), ("twice", 1, 3.5)]
+
+
+def test_the_next_order_is_told_as_far_as_orders_are_known_and_the_others_within_the_window(shop):
+    tables = shop(
+        [
+            ("at_once", "2024-06-01T23:00", 1.0, "1"),
+            ("before", "2024-05-31", 1.0, "2"),
+            ("later", "2024-07-01", 1.0, "3"),  # the window ends on this day
+            ("returns", "2024-06-03", -5.0, "4"),
+            ("thrice", "2024-06-11", 1.0, "5"),
+            ("thrice", "2024-06-11", 1.0, "6"),
+            ("thrice", "2024-06-30", 1.0, "7"),
+            ("thrice", "2024-07-09", 1.0, "8"),
+        ]
+    )
+    names = ("orders_ahead", "order_days_ahead", "last_order_days")
+    days = orders_known_by(prepare(tables), parse_day("2024-12-31"))
+    rows = tables.engine.collect(outcomes(days, WINDOW), "customer_id").to_pylist()
+    assert {row["customer_id"]: tuple(row[name] for name in names) for row in rows} == {
+        "at_once": (1, 1, 0),
+        "returns": (0, 0, 0),
+        "thrice": (3, 2, 29),
+    }
+    rows = tables.engine.collect(next_orders(days, WINDOW.start), "customer_id").to_pylist()
+    assert {row["customer_id"]: row["next_order_days"] for row in rows} == {"at_once": 0, "later": 30, "thrice": 10}
 
 
 def test_a_later_line_of_an_order_from_before_is_spending_but_no_coming_back(shop):

@@ -18,7 +18,7 @@ from clm_ml.errors import ArtifactError, ModelError
 from clm_ml.evaluation import fit_baselines, metrics, value_metrics
 from clm_ml.examples import Examples, collect_examples, training_as_ofs
 from clm_ml.features import catalogue
-from clm_ml.model import BOX_KIND, REASONS, learn, save_model
+from clm_ml.model import BECOMES, BOX_KIND, REASONS, learn, save_model
 from clm_ml.model.partner import fit_partner
 from clm_ml.model.reasons import Teller
 from clm_ml.snapshot import prepare
@@ -178,7 +178,8 @@ def test_scores_have_a_row_a_person_and_no_number_that_is_none(scores, features,
     assert not np.isinf(numbers).to_numpy().any()
     assert numbers[~visitors].notna().to_numpy().all()
     nulls = ["r_score", "f_score", "m_score", "days_since_last_order", "expected_gap_days", "overdue_ratio"]
-    assert list(numbers.columns[numbers[visitors].isna().any()]) == [*nulls, "churn_probability", "value_at_risk"]
+    nulls += ["churn_probability", "value_at_risk", *BECOMES]
+    assert list(numbers.columns[numbers[visitors].isna().any()]) == nulls
     assert scores["order_probability"].between(0, 1, inclusive="neither").all()
     assert (scores["expected_value_if_ordering"] > 0).all()
     assert_frame_equal(scores.drop(columns=list(REASONS)), model.score(features, reasons=False), check_exact=True)

@@ -2,6 +2,7 @@
 
 import json
 import stat
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,12 +16,16 @@ from clm_ml.artifacts import open_box
 from clm_ml.config import Task
 from clm_ml.engine import embedded
 from clm_ml.errors import ArtifactError, ConfigError, ModelError, TimelineError
-from clm_ml.examples import Examples
+from clm_ml.evaluation import judge_as_of
+from clm_ml.examples import Examples, collect_examples, training_as_ofs
 from clm_ml.keeping import Kept
-from clm_ml.model import REASONS
+from clm_ml.model import REASONS, learn
 from clm_ml.pipeline import judging, training
 from clm_ml.pipeline import score as scored
+from clm_ml.pipeline.foresight import foresight_figures, is_beaten
 from clm_ml.pipeline.judging import Judged, alarms, gate, judge
+from clm_ml.segments import SEGMENTS
+from clm_ml.snapshot import prepare
 from clm_ml.tracking import Tracked
 from tests.conftest import make_simulated
 
@@ -116,6 +121,68 @@ def test_what_is_too_good_to_be_true_is_an_alarm():
 def test_nothing_is_learned_from_days_that_have_not_arrived(tables, shop):
     with pytest.raises(TimelineError, match="as_of 2026-01-01 is too late: data are complete until 2025-12-31"):
         clm.train(tables, shop, as_of="2026-01-01")
+
+
+def test_the_next_segment_is_judged_beside_the_matrix_and_the_next_order_beside_the_other_shape(learned):
+    _, judged = learned
+    segments, orders = judged.facts["next_segment"], judged.facts["next_order"]
+    rows = judged.foreseen
+    assert segments["customers"] == len(rows) == len(judged.cohort)
+    for name in ("model", "markov"):
+        assert segments[name]["log_loss"] == pytest.approx(-np.log(rows[f"came_probability_{name}"]).mean())
+        assert segments[name]["top_1"] == (rows[f"next_segment_{name}"] == rows["next_segment"]).mean()
+    assert segments["model"]["log_loss"] < segments["markov"]["log_loss"]
+    at_risk = segments["becomes_at_risk_probability"]
+    assert at_risk["happened"] == (rows["next_segment"] == "at_risk").mean()
+    assert at_risk["predicted"] == pytest.approx(rows["becomes_at_risk_probability"].mean())
+    assert 0 < orders["model"]["pinball"] < orders["other"]["pinball"] * 1.5
+    assert (rows["watched_days"] == 90).all()
+
+
+def test_a_closed_interval_holds_the_order_or_does_not():
+    # (next order, earliest, median, latest): in it; before it; after it; latest not watched; nothing foreseen
+    drawn = [(4, 2, 5, 8), (1, 2, 5, 8), (9, 2, 5, 8), (7, 2, 5, None), (None, None, None, None)]
+    rows = pd.DataFrame(drawn, columns=["next_order_days", *(f"{name}_model" for name in (DAYS[1], DAYS[0], DAYS[2]))])
+    others = {f"{name}_other": rows[f"{name}_model"] for name in DAYS}
+    segments = {"next_segment": "loyal", "next_segment_model": "loyal", "next_segment_markov": "at_risk"}
+    chances = {"came_probability_model": 0.5, "came_probability_markov": 0.25}
+    becomes = {"becomes_at_risk_probability": 0.2, "becomes_cannot_lose_probability": 0.0}
+    figures = foresight_figures(rows.assign(watched_days=10.0, **others, **segments, **chances, **becomes))
+    told = figures["next_order"]["model"]
+    assert told == figures["next_order"]["other"]
+    assert (told["coverage"], told["coverage_customers"]) == (pytest.approx(1 / 3), 3)
+    assert (told["before_earliest"], told["before_earliest_customers"]) == (0.25, 4)
+    assert told["pinball_0.5"] == pytest.approx((1 + 4 + 4 + 2) / 2 / 5)
+    assert figures["next_segment"]["model"] == {"log_loss": pytest.approx(np.log(2)), "top_1": 1.0}
+    assert figures["next_segment"]["becomes_at_risk_probability"]["ece"] == pytest.approx(0.2)
+    assert not is_beaten(figures)
+    as_good = {"came_probability_model": 0.25, "came_probability_markov": 0.25}
+    assert is_beaten(foresight_figures(rows.assign(watched_days=10.0, **others, **segments, **as_good, **becomes)))
+
+
+def test_where_the_matrix_is_as_good_it_speaks(shop, tables, monkeypatch):
+    monkeypatch.setattr(training, "is_beaten", lambda _: True)
+    model, _ = training._learn_and_judge(Kept(tables, shop), AS_OF, lambda *_: None)
+    assert model.next_segment.is_refused
+    complete = model.complete(clm.describe(tables, AS_OF, shop.task))
+    markov = model.next_segment.of_markov(complete, model.lifecycle)
+    said = model.score(complete, reasons=False)
+    assert np.array_equal(said["p_at_risk"], markov[:, SEGMENTS.index("at_risk")])
+
+
+def test_learning_for_the_judged_as_of_knows_no_order_from_it_on(shop, tables):
+    """What the judged model learns of waits ends where the judged window begins, though the examples know more."""
+    prepared = prepare(tables)
+    as_ofs = training_as_ofs(shop, tables.first_day, tables.complete_until)
+    examples = collect_examples(prepared, shop, as_ofs, tables.complete_until)
+    early, last = judge_as_of(examples.as_ofs, 90)
+    past = examples.at(early, known_by=last)
+    later = past.frame["next_order_days"] >= last - past.frame["as_of"]
+    assert later.any()
+    blind = replace(past, frame=past.frame.assign(next_order_days=past.frame["next_order_days"].where(~later)))
+    learners = [learn(one, shop, tables.meanings) for one in (past, blind)]
+    assert learners[0].next_order == learners[1].next_order
+    assert learners[0].next_order.reach_days == last - early[0]
 
 
 # the champion ----------------------------------------------------------------------------------------------
@@ -234,10 +301,14 @@ def test_train_writes_a_box_names_it_by_its_day_and_tells_the_gate(registry, sho
 
 # scoring ---------------------------------------------------------------------------------------------------
 
+DAYS = ("next_order_on", "next_order_earliest_on", "next_order_latest_on")
 COLUMNS = [
     "customer_id", "as_of", "segment", "phase", "r_score", "f_score", "m_score", "days_since_last_order",
     "expected_gap_days", "overdue_ratio", "order_probability", "churn_probability", "expected_value",
-    "expected_value_if_ordering", "value_at_risk", "reason_1", "reason_2", "reason_3",
+    "expected_value_if_ordering", "value_at_risk", "next_segment", "next_segment_probability", "p_engaged_visitor",
+    "p_loyal_visitor", "p_first_time", "p_recent", "p_promising", "p_potential_loyalist", "p_loyal", "p_champion",
+    "p_cannot_lose", "p_at_risk", "p_falling_asleep", "becomes_at_risk_probability", "becomes_cannot_lose_probability",
+    *DAYS, "reason_1", "reason_2", "reason_3",
 ]  # fmt: skip
 
 
@@ -252,12 +323,14 @@ def test_scores_are_one_file_a_row_a_person_in_the_order_of_ids(shop, tables, le
     kinds = dict(zip(table.schema.names, map(str, table.schema.types), strict=True))
     assert kinds == dict.fromkeys(COLUMNS, "double") | {
         "customer_id": "string", "as_of": "date32[day]", "segment": "string", "phase": "string", "r_score": "int8",
-        "f_score": "int8", "m_score": "int8", "days_since_last_order": "int64",
-    } | dict.fromkeys(REASONS, "string")  # fmt: skip
+        "f_score": "int8", "m_score": "int8", "days_since_last_order": "int64", "next_segment": "string",
+    } | dict.fromkeys(DAYS, "date32[day]") | dict.fromkeys(REASONS, "string")  # fmt: skip
     rows = table.to_pandas()
     assert rows["customer_id"].tolist() == sorted(set(rows["customer_id"]))
     assert done.customers == len(rows)
     expected = learned[0].score(clm.describe(tables, AS_OF, shop.task))
+    days = expected[list(DAYS)].astype(object)
+    expected[list(DAYS)] = days.where(days.notna(), None)
     assert_frame_equal(rows, expected[COLUMNS], check_exact=True, check_dtype=False)
     assert {day.isoformat() for day in rows["as_of"]} == {AS_OF}
 

@@ -629,6 +629,10 @@ def test_a_backtest_tells_what_each_method_said_and_what_came(shop: Path, backte
     for name in ("constant_rate", "recency_rule", "logistic_rfm"):
         assert rows[f"churn_probability_{name}"].between(0, 1).all()
         assert set(told["pooled"]["differences"][name]) == {"log_loss", "auc"}
+    loss = -np.log(rows["came_probability_markov"]).mean()
+    assert told["pooled"]["next_segment"]["markov"]["log_loss"] == pytest.approx(loss)
+    for judged in (*told["as_ofs"], told["pooled"]):
+        assert {"next_segment", "next_order"} <= set(judged)
     for plot in ("reliability", "gains", "profit"):
         assert (shop / f"backtest/{plot}.png").read_bytes().startswith(b"\x89PNG")
 
@@ -650,7 +654,8 @@ def test_what_is_said_at_a_day_does_not_change_with_what_came_after(
     before, after = (pd.read_parquet(folder / "backtest/predictions.parquet") for folder in (shop, tmp_path))
     before = before[before["as_of"].astype(str) == "2025-07-01"].reset_index(drop=True)
     assert before["churned"].sum() != after["churned"].sum()
-    said = [name for name in before if name not in ("churned", "spent")]
+    came = ["churned", "spent", "next_segment", "next_order_days", "came_probability_model", "came_probability_markov"]
+    said = [name for name in before if name not in came]
     pd.testing.assert_frame_equal(before[said], after[said], check_exact=True)
 
 

@@ -69,10 +69,11 @@ class BgNbd:
         orders = histories.by_exposure(lambda repeats, observed: self._orders_alive(repeats, observed, days))
         return histories.each(self._alive(histories) * orders)
 
-    def next_order_days(self, histories: Histories, quantile: float) -> Floats:
+    def next_order_days(self, histories: Histories, quantile: float | Floats) -> Floats:
         """Give the days within which each customer's next order comes with the probability `quantile`.
 
-        Infinite where it comes with a smaller probability even in an endless time.
+        One quantile for all, or one a history. Infinite where it comes with a smaller probability even in an endless
+        time.
         """
         with np.errstate(divide="ignore", over="ignore"):
             share = quantile / self._alive(histories)

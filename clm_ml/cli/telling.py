@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import isnan
+from typing import Any
 
 import pandas as pd
 
@@ -83,7 +84,27 @@ def tell_trained(answer: Answer, trained: Trained) -> None:
     value = evaluation["value"]
     total = f"predicted / spent {value['total_to_spent']:.2f}"
     answer.say(f"value: Gini {value['gini']:.3f}, Spearman {value['spearman']:.3f}, {total}")
+    _say_foresight(answer, evaluation)
     answer.say(f"model box: {trained.box}; registered as version {trained.tracked.version}, {trained.tracked.alias}")
+
+
+def _say_foresight(answer: Answer, figures: Mapping[str, Any]) -> None:
+    """Tell how well the next segment and the next order were told, beside what could have told them instead."""
+    segments, orders = figures["next_segment"], figures["next_order"]
+    own, markov = segments["model"], segments["markov"]
+    speaks = "" if own["log_loss"] < markov["log_loss"] else "; it does not beat that, so the matrix speaks"
+    answer.say(
+        f"next segment: log loss {own['log_loss']:.4f}, right {own['top_1']:.1%}; the Markov matrix "
+        f"{markov['log_loss']:.4f}, {markov['top_1']:.1%}{speaks}"
+    )
+    for name in ("at_risk", "cannot_lose"):
+        told = segments[f"becomes_{name}_probability"]
+        answer.say(f"  becomes {name}: {told['predicted']:.2%} predicted, {told['happened']:.2%} happened")
+    wait, other = orders["model"], orders["other"]
+    answer.say(
+        f"next order: pinball loss {wait['pinball']:.2f} days, the other shape {other['pinball']:.2f}; of "
+        f"{wait['coverage_customers']:,} closed 80 % intervals {wait['coverage']:.0%} held it"
+    )
 
 
 _JUDGED = ("auc", "log_loss", "brier", "ece", "top_decile_lift")
@@ -102,11 +123,15 @@ def tell_backtested(answer: Answer, done: Backtested, config: Config) -> None:
     _warn(answer, done.warnings)
     for judged in figures["as_ofs"]:
         answer.say(f"{judged['as_of']}: {judged['customers']:,} customers, by what was known before it")
-        answer.say(_methods({"model": judged["model"], **judged["baselines"]}) + "\n")
+        answer.say(_methods({"model": judged["model"], **judged["baselines"]}))
+        _say_foresight(answer, judged)
+        answer.say("")
     pooled = figures["pooled"]
     if len(figures["as_ofs"]) > 1:
         answer.say(f"all {len(figures['as_ofs'])} as_ofs: {pooled['customers']:,} rows")
-        answer.say(_methods(pooled["methods"]) + "\n")
+        answer.say(_methods(pooled["methods"]))
+        _say_foresight(answer, pooled)
+        answer.say("")
     for name, told in pooled["differences"].items():
         loss, auc = ("{:+.4f} [{:+.4f}, {:+.4f}]".format(*told[figure]) for figure in ("log_loss", "auc"))
         answer.say(f"the model against {name}: log loss {loss}, AUC {auc}")

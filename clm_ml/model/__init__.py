@@ -1,10 +1,13 @@
 """What is learned, and the bundle it travels in: text and numbers, no pickle."""
 
+from clm_ml.model.ahead import AHEAD, BECOMES
 from clm_ml.model.box import BOX_KIND, load_model, save_model
 from clm_ml.model.bundle import Model, learn, may_be_null
+from clm_ml.model.next_order import QUANTILES, pinball
 from clm_ml.model.partner import RFM_COLUMNS, fit_partner
 from clm_ml.model.reasons import REASONS
 
 __all__ = [
-    "BOX_KIND", "REASONS", "RFM_COLUMNS", "Model", "fit_partner", "learn", "load_model", "may_be_null", "save_model",
+    "AHEAD", "BECOMES", "BOX_KIND", "QUANTILES", "REASONS", "RFM_COLUMNS", "Model", "fit_partner", "learn",
+    "load_model", "may_be_null", "pinball", "save_model",
 ]  # fmt: skip

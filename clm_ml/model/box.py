@@ -13,6 +13,8 @@ from clm_ml.config import Lapse, Task
 from clm_ml.errors import ArtifactError
 from clm_ml.features import Rhythm
 from clm_ml.model.bundle import Model
+from clm_ml.model.next_order import read_next_order
+from clm_ml.model.next_segment import read_next_segment
 from clm_ml.model.partner import Partner
 from clm_ml.model.probability import Blend, Probability
 from clm_ml.model.trees import Trees
@@ -37,6 +39,8 @@ def save_model(model: Model, folder: Path) -> None:
         "customers": _probability_facts("customers", model.customers, folder),
         "visitors": None if model.visitors is None else _probability_facts("visitors", model.visitors, folder),
         "amount": {"trees": _write_trees("amount", model.amount.trees, folder), "factor": model.amount.factor},
+        "next_segment": model.next_segment.facts(),
+        "next_order": model.next_order.facts(),
     }
     (folder / "model.json").write_text(json_text(content), encoding="utf-8")
     (folder / "evaluation.json").write_text(json_text(dict(model.facts)), encoding="utf-8")
@@ -69,6 +73,8 @@ def _read(content: Mapping[str, Any], facts: Mapping[str, Any], folder: Path) ->
         customers=_read_probability(content["customers"], folder),
         visitors=None if visitors is None else _read_probability(visitors, folder),
         amount=Amount(_read_trees(content["amount"]["trees"], folder), content["amount"]["factor"]),
+        next_segment=read_next_segment(content["next_segment"]),
+        next_order=read_next_order(content["next_order"]),
         currency=content["currency"],
         facts=facts,
     )

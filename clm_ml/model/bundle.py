@@ -14,10 +14,14 @@ from clm_ml.config import Config, Lapse, Task
 from clm_ml.errors import ModelError, did_you_mean
 from clm_ml.examples import Examples
 from clm_ml.features import Rhythm, against_habit, catalogue, fit_rhythm
+from clm_ml.model.ahead import next_order_columns, next_segment_columns
+from clm_ml.model.next_order import NextOrder, fit_next_order
+from clm_ml.model.next_segment import Lifecycle, NextSegment, fit_next_segment
 from clm_ml.model.partner import RFM_COLUMNS
 from clm_ml.model.probability import Probability, fit_probability
 from clm_ml.model.reasons import Teller, reason_columns
 from clm_ml.model.value import Amount, fit_amount
+from clm_ml.model.waits import WAITS_ON
 from clm_ml.segments import CutPoints, find_segments, fit_cut_points
 from clm_ml.timeline import date_of
 
@@ -37,6 +41,8 @@ class Model:
         customers: the probability of an order, of those who have ordered.
         visitors: the same of those who have not; None if training knew of none.
         amount: the amount given an order.
+        next_segment: where everyone will be when the horizon ends.
+        next_order: when customers order next.
         facts: where and when it was learned, and how it was judged: plain data.
     """
 
@@ -48,12 +54,19 @@ class Model:
     customers: Probability = field(repr=False)
     visitors: Probability | None = field(repr=False)
     amount: Amount = field(repr=False)
+    next_segment: NextSegment = field(repr=False)
+    next_order: NextOrder = field(repr=False)
     currency: str = "EUR"
     facts: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def features(self) -> list[str]:
         """List the columns a frame of features must have, before those against the customer's habit."""
         return [*_given(self.task, self.meanings), "has_email", "as_of"]
+
+    @property
+    def lifecycle(self) -> Lifecycle:
+        """What places people in segments, now and ahead."""
+        return Lifecycle(self.cuts, self.lapse, self.rhythm, self.task.horizon_days)
 
     def score(self, features: Any, reasons: bool = True) -> pd.DataFrame:
         """Score people: one row each, in the order given, with the columns of `scores.parquet`.
@@ -64,7 +77,8 @@ class Model:
 
         Returns:
             `churn_probability`, `value_at_risk` and the R/F/M scores are null for those who never ordered, and
-            so is what is held against their habit. Amounts are in `currency`.
+            so is what is held against their habit, or looks ahead but for the next segment. Amounts are in
+            `currency`. `model.ahead` says what the columns mean that look ahead, and when they are null.
 
         Raises:
             ModelError: if a column is missing that the model learned from, or holds no numbers.
@@ -120,7 +134,10 @@ class Model:
             index=frame.index,
         )
         who = pd.DataFrame({"customer_id": frame["customer_id"], "as_of": as_ofs}, index=frame.index)
-        return pd.concat([who, placed, known, estimates], axis=1)
+        segments = self.next_segment.probabilities(frame, probability, self.lifecycle)
+        ahead = next_segment_columns(segments, ordered, frame.index)
+        orders = next_order_columns(self.next_order, frame, probability, ordered)
+        return pd.concat([who, placed, known, estimates, ahead, orders], axis=1)
 
     def order_probability(self, complete: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.float64]]:
         """Give each row's probability of an order in the horizon; NaN for visitors the model knows nothing of."""
@@ -158,18 +175,23 @@ def learn(examples: Examples, config: Config, meanings: Mapping[str, tuple[str, 
     learned = [feature.name for feature in features if feature.learned]
     has_ordered, latest = frame["orders_ever"] > 0, frame["as_of"] == examples.as_ofs[-1]
     amount = fit_amount(frame, learned, signs, seed)
+    cuts = fit_cut_points(frame[latest])
     # Nearly everyone has ordered: of a copy so large only what is asked of it.
-    asked = list(dict.fromkeys([*learned, *RFM_COLUMNS, "as_of", "ordered"]))
+    asked = list(dict.fromkeys([*learned, *RFM_COLUMNS, *WAITS_ON, "as_of", "ordered"]))
     visitors, buyers = (frame.loc[who, asked].reset_index(drop=True) for who in (~has_ordered, has_ordered))
+    customers = fit_probability(buyers, learned, signs, seed, with_partner=True)
+    known_by = examples.known_by or examples.as_ofs[-1] + config.task.horizon_days
     return Model(
         task=config.task,
         lapse=config.lapse,
         meanings=meanings,
         rhythm=rhythm,
-        cuts=fit_cut_points(frame[latest]),
-        customers=fit_probability(buyers, learned, signs, seed, with_partner=True),
+        cuts=cuts,
+        customers=customers,
         visitors=_fit_visitors(visitors, learned, signs, seed),
         amount=amount,
+        next_segment=fit_next_segment(frame, Lifecycle(cuts, config.lapse, rhythm, config.task.horizon_days)),
+        next_order=fit_next_order(buyers, customers.predict, known_by, config.task.horizon_days),
         currency=config.currency,
     )
 

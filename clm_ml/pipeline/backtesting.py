@@ -20,6 +20,7 @@ from clm_ml.examples import collect_examples, training_as_ofs
 from clm_ml.keeping import read_kept_tables
 from clm_ml.labels import refuse_open
 from clm_ml.model import learn
+from clm_ml.pipeline.foresight import foresight_figures
 from clm_ml.pipeline.judging import Judged, judge
 from clm_ml.plots import plot_gains, plot_profit, plot_reliability
 from clm_ml.progress import Progress, silent
@@ -142,6 +143,7 @@ def _said(judged: Judged) -> pd.DataFrame:
             "spent": cohort["spent"],
             "expected_value": judged.expected_value,
             "expected_value_if_ordering": judged.amount,
+            **judged.foreseen,
             **{f"churn_probability_{name}": 1 - said for name, said in methods.items()},
         }
     )
@@ -163,6 +165,7 @@ def _figures(config: Config, judged: Sequence[Judged], said: pd.DataFrame) -> di
             "customers": len(said),
             "methods": _by_method(said),
             "value": value_metrics(said["spent"], said["expected_value"]),
+            **foresight_figures(said),
             "differences": _differences(said, config),
             "profit": _profits(said, config),
         },

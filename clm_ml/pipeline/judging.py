@@ -15,6 +15,7 @@ from clm_ml.evaluation import LEAKAGE_AUC, Verdict, fit_baselines, metrics, pass
 from clm_ml.examples import Examples
 from clm_ml.features import against_habit
 from clm_ml.model import RFM_COLUMNS, Model, load_model
+from clm_ml.pipeline.foresight import foresee, foresight_figures
 from clm_ml.segments import find_segments
 from clm_ml.timeline import date_of
 from clm_ml.tracking import fetch_box
@@ -34,6 +35,7 @@ class Judged:
     segments: Any = field(repr=False)
     baselines: Mapping[str, Floats] = field(repr=False)
     facts: Mapping[str, Any]
+    foreseen: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
 
     @property
     def expected_value(self) -> Floats:
@@ -58,6 +60,7 @@ def judge(model: Model, past: Examples, came: Examples) -> Judged:
     said, amount = model.order_probability(cohort), model.amount.predict(cohort)
     known = past.frame
     baselines = fit_baselines(known.loc[known["orders_ever"] > 0, [*RFM_COLUMNS, "ordered"]], cohort)
+    foreseen = foresee(model, cohort, said, came.known_by or day + model.task.horizon_days)
     facts = {
         "as_of": date_of(day).isoformat(),
         "learned_until": date_of(past.as_ofs[-1]).isoformat(),
@@ -65,9 +68,10 @@ def judge(model: Model, past: Examples, came: Examples) -> Judged:
         "model": metrics(cohort["ordered"], said),
         "value": value_metrics(cohort["spent"], said * amount),
         "baselines": {name: metrics(cohort["ordered"], baseline) for name, baseline in baselines.items()},
+        **foresight_figures(foreseen),
     }
     segments = find_segments(cohort, model.cuts, model.lapse)["segment"].to_numpy()
-    return Judged(cohort, said, amount, segments, baselines, facts)
+    return Judged(cohort, said, amount, segments, baselines, facts, foreseen)
 
 
 def _cohort(model: Model, frame: pd.DataFrame) -> pd.DataFrame:

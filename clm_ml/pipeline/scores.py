@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from clm_ml.features import build_features
-from clm_ml.model import REASONS, Model
+from clm_ml.model import AHEAD, QUANTILES, REASONS, Model
 from clm_ml.progress import Progress
 from clm_ml.snapshot import Prepared, in_parts, take_snapshot
 from clm_ml.tables import Tables
@@ -43,6 +43,7 @@ SCHEMA = pa.schema(
         ("expected_value", _REAL),
         ("expected_value_if_ordering", _REAL),
         ("value_at_risk", _REAL),
+        *((name, _TEXT if name == "next_segment" else pa.date32() if name in QUANTILES else _REAL) for name in AHEAD),
         *((reason, _TEXT) for reason in REASONS),
     ]
 )

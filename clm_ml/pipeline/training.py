@@ -13,6 +13,7 @@ from clm_ml.evaluation import Verdict, judge_as_of, reliability
 from clm_ml.examples import Examples, collect_examples, training_as_ofs
 from clm_ml.keeping import Kept, read_kept_tables
 from clm_ml.model import BOX_KIND, Model, learn, may_be_null, save_model
+from clm_ml.pipeline.foresight import is_beaten
 from clm_ml.pipeline.judging import Judged, alarms, gate, judge
 from clm_ml.plots import plot_gains, plot_reliability
 from clm_ml.progress import Progress, silent
@@ -96,10 +97,12 @@ def _learn_and_judge(kept: Kept, as_of: Any, progress: Progress, *, closing: boo
     early, last = judge_as_of(examples.as_ofs, config.task.horizon_days)
     meanings = tables.meanings if tables.events is not None else None
     progress("learning", 0, 2)
-    past = examples.at(early)
+    past = examples.at(early, known_by=last)
     judged = judge(learn(past, config, meanings), past, examples.at([last]))
     progress("learning", 1, 2)
     model = learn(examples, config, meanings)
+    if is_beaten(judged.facts):
+        model = replace(model, next_segment=model.next_segment.refused())
     progress("learning", 2, 2)
     return replace(model, facts=_facts(config, tables, examples, day, judged)), judged
 
@@ -153,6 +156,8 @@ def _run(model: Model, judged: Judged, box: Path) -> Run:
         "examples": model.facts["examples"],
     }
     figures = dict(judged.facts["model"]) | {f"value.{name}": value for name, value in judged.facts["value"].items()}
+    for name in ("next_segment", "next_order"):
+        figures |= {f"{name}.{figure}": value for figure, value in judged.facts[name]["model"].items()}
     for baseline, judged_figures in judged.facts["baselines"].items():
         figures |= {f"{baseline}.{name}": value for name, value in judged_figures.items()}
     churned = 1 - judged.cohort["ordered"]
