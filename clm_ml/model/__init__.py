@@ -5,8 +5,9 @@ from clm_ml.model.bundle import Model, learn, may_be_null
 from clm_ml.model.classifier import OrderClassifier
 from clm_ml.model.partner import RFM_COLUMNS, fit_partner
 from clm_ml.model.reasons import REASONS
+from clm_ml.model.tuning import Trial, Tuned, tune
 
 __all__ = [
-    "BOX_KIND", "REASONS", "RFM_COLUMNS", "Model", "OrderClassifier", "fit_partner", "learn", "load_model", "may_be_null",
-    "save_model",
+    "BOX_KIND", "REASONS", "RFM_COLUMNS", "Model", "OrderClassifier", "Trial", "Tuned", "fit_partner", "learn",
+    "load_model", "may_be_null", "save_model", "tune",
 ]  # fmt: skip
