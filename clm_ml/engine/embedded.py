@@ -33,8 +33,8 @@ Frame = nw.LazyFrame[Any]
 
 _DIGESTS = 1_000_000
 
-#: What describing a customer takes of the memory, about: six dozen sums, in several tables at once.
-_BYTES_FOLDED = 1_000
+#: What describing a customer takes of the memory, about; the rest is spilled. Each part reads all rows again.
+_BYTES_FOLDED = 400
 
 
 class Engine(Origins):
