@@ -158,7 +158,7 @@ def collect_examples(
         tick(date_of(as_of).isoformat())
     if asked is not prepared:
         asked.drop()
-    examples = pa.concat_tables(parts, promote_options="permissive")
+    examples = pa.concat_tables(parts, promote_options="permissive").unify_dictionaries()
     parts.clear()
     return Examples(examples.to_pandas(split_blocks=True, self_destruct=True), share, known_by)
 
@@ -171,12 +171,22 @@ _EXACT = 2**24  # whole numbers up to here are exact in 32 bits of float, which 
 
 
 def _narrow(batch: pa.RecordBatch) -> pa.Table:
-    """Give whole numbers the narrowest type that holds them: there are many examples, and most numbers are small.
+    """Give whole numbers the narrowest type that holds them, and say each word of an attribute once.
 
     What is not narrowed is copied: a column of the engine's would hold fast the whole batch it came in.
     """
-    narrowed = pa.record_batch({name: _narrowed(batch.column(name)) for name in batch.schema.names})
+    columns = {name: batch.column(name) for name in batch.schema.names}
+    narrowed = pa.record_batch(
+        {
+            name: column.dictionary_encode() if _is_attribute(name, column) else _narrowed(column)
+            for name, column in columns.items()
+        }
+    )
     return pa.Table.from_batches([narrowed.copy_to(pa.default_cpu_memory_manager())])
+
+
+def _is_attribute(name: str, column: pa.Array) -> bool:
+    return name != "customer_id" and (pa.types.is_string(column.type) or pa.types.is_large_string(column.type))
 
 
 def _narrowed(column: pa.Array) -> pa.Array:

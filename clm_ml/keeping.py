@@ -145,5 +145,5 @@ def _counts_as_facts(counts: Counts) -> dict[str, Any]:
 def _key(config: Config) -> str:
     """Tell apart whatever else decides what is prepared: the mapping, the time zone, and clm-ml itself."""
     asked = config.model_dump(mode="json", include={"timezone", "tables"})
-    told = {"config": asked, "clm-ml": version("clm-ml"), "duckdb": version("duckdb"), "format": 1}
+    told = {"config": asked, "clm-ml": version("clm-ml"), "duckdb": version("duckdb"), "format": 2}
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()

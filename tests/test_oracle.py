@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clm_ml.config import Config, Lapse, Task
+from clm_ml.config import Config, Inputs, Lapse, Task
 from clm_ml.datasets import online_retail_path
 from clm_ml.features import Rhythm, against_habit, build_features, catalogue
 from clm_ml.snapshot import prepare, take_snapshot
@@ -27,13 +27,14 @@ from clm_ml.timeline import parse_day
 from tests.conftest import COLUMNS, make_config
 
 TASK = Task(windows_days=(7, 30, 90, 180, 365))
-MEANINGS = ("visit", "email_open", "email_click", "ticket")
+MEANINGS = ("visit", "email_open", "email_click", "ticket", "satisfaction")
+INPUTS = Inputs({name: (name,) for name in MEANINGS}, ("satisfaction",), True)
 RHYTHM, LAPSE = Rhythm(gap_days=45.0, weight=1.5), Lapse(after_gaps=2.0, gone_after_gaps=4.0, at_least_days=14)
 AS_OFS = ("2024-03-01", "2024-07-15", "2024-12-31")
 
 #: What is computed by dividing, and may differ in its last bits; all else is counted or added up.
 DIVIDED = {"mean_order_amount", "returned_amount_share", "order_days_per_30d", "mean_gap_days", "gap_spread_days"}
-DIVIDED |= {"expected_gap_days", "overdue_ratio"}
+DIVIDED |= {"expected_gap_days", "overdue_ratio", "mean_satisfaction_last_365d"}
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,9 @@ class Shop:
     """Rows with instants as the wall's clock shows them, and how the engines are told these."""
 
     orders: tuple[tuple, ...]  # who, at, cents, order id, loaded at, claim
-    events: tuple[tuple, ...]  # who, at, kind, loaded at
+    events: tuple[tuple, ...]  # who, at, kind, loaded at; its value hides in the minute
     is_late: bool = False
+    contacts: tuple[tuple, ...] = ()  # who, at, arm
     zone: str = "UTC"
     way: str = "naive"
     until: str = "2024-12-31"
@@ -59,6 +61,10 @@ class Shop:
             for column in at & set(names):
                 frame[column] = [told(value) for value in frame[column]]
             frames[name] = frame.assign(amount=frame["amount"] / 100) if "amount" in frame else frame
+        frames["events"]["value"] = [value_of(row[1]) for row in self.events]
+        if self.contacts:
+            made = pd.DataFrame(self.contacts, columns=["customer_id", "contacted_at", "arm"])
+            frames["contacts"] = made.assign(contacted_at=list(map(told, made["contacted_at"])), campaign="spring")
         return frames
 
     def _aware(self, wall):
@@ -67,10 +73,19 @@ class Shop:
     def _in_nepal(self, wall):
         return self._aware(wall).astimezone(timezone(timedelta(hours=5, minutes=45))).isoformat()
 
-    def on(self, engine):
-        """Read the shop with an engine."""
+    def on(self, engine, zone=None):
+        """Read the shop with an engine, in its own time zone or another."""
         frames = self.frames()
-        return read_tables(make_config(frames, self.until, self.zone, engine=engine), **frames)
+        config = make_config(frames, self.until, zone or self.zone, engine=engine)
+        events = config.tables.events.model_copy(update={"meanings": {name: [name] for name in MEANINGS}})
+        tables = config.tables.model_copy(update={"events": events})
+        return read_tables(config.model_copy(update={"tables": tables}), **frames)
+
+
+def value_of(wall):
+    """Read what an event's customer said off the minute hand: 0.5 to 4.5, or nothing."""
+    minute = int(wall[14:16])
+    return None if minute % 7 == 3 else minute % 5 + 0.5
 
 
 def wall(day, clock, zone="UTC"):
@@ -92,7 +107,7 @@ def drawn(seed, is_late):
     Where rows can be late, each says when it was loaded, and a return may be told by a claim, not by its sign.
     """
     rng = random.Random(seed)
-    orders, events = [], []
+    orders, events, contacts = [], [], []
     for who in (f"c{i:02}" for i in range(60)):
         for number in range(rng.randrange(8)):
             day, order = date(2024, 1, 1) + timedelta(days=rng.randrange(365)), rng.choice((f"{who}-{number}", None))
@@ -105,7 +120,10 @@ def drawn(seed, is_late):
         for _ in range(rng.randrange(12)):
             day = date(2024, 1, 1) + timedelta(days=rng.randrange(365))
             events.append((who, on(rng, day), rng.choice((*MEANINGS, "other")), on(rng, day, 30)))
-    return shop_of(orders, events, is_late)
+        for _ in range(rng.randrange(6)):
+            day = date(2024, 1, 1) + timedelta(days=rng.randrange(365))
+            contacts.append((who, on(rng, day), rng.choice(("treatment", None, "Control", "holdout"))))
+    return shop_of(orders, events, is_late, contacts=tuple(contacts))
 
 
 def shop_of(orders, events, is_late, **how):
@@ -121,11 +139,14 @@ def tables_in_sqlite(shop, as_of):
     connection.create_function("sqrt", 1, lambda value: None if value is None else value**0.5)
     connection.execute("CREATE TABLE raw_orders (who, at, cents, id, loaded, back)")
     connection.execute("CREATE TABLE raw_events (who, at, kind, loaded)")
-    for table, rows in (("raw_orders", shop.orders), ("raw_events", shop.events)):
+    connection.execute("CREATE TABLE raw_contacts (who, at, arm)")
+    rows_of = {"raw_orders": shop.orders, "raw_events": shop.events, "raw_contacts": shop.contacts}
+    for table, rows in rows_of.items():
         if rows:
             connection.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(rows[0]))})", rows)
     arrived = f"coalesce(loaded, at) < '{as_of}'" if shop.is_late else "true"
     known = f"at < '{as_of}' AND {arrived}"
+    minute = "CAST(substr(at, 15, 2) AS INTEGER)"
     ago = f"CAST(julianday('{as_of}') - julianday(date(at)) AS INTEGER) AS ago"
     is_back = f"(cents < 0 OR {shop.is_late:d} AND coalesce(back, 'no') = 'yes') AS is_back"
     before = "(SELECT min(ago) FROM days d WHERE d.who = days.who AND d.ago > days.ago)"
@@ -134,7 +155,9 @@ def tables_in_sqlite(shop, as_of):
             SELECT who, {ago}, abs(cents) AS cents, {is_back}, coalesce(id, rowid) AS id
             FROM raw_orders WHERE {known};
         CREATE INDEX lines_of ON lines (who);
-        CREATE TABLE seen AS SELECT who, {ago}, kind FROM raw_events WHERE {known};
+        CREATE TABLE seen AS
+            SELECT who, {ago}, kind, CASE WHEN {minute} % 7 <> 3 THEN {minute} % 5 * 100 + 50 END AS rated
+            FROM raw_events WHERE {known};
         CREATE INDEX seen_of ON seen (who);
         CREATE TABLE sold AS SELECT who, max(ago) AS ago FROM lines WHERE NOT is_back GROUP BY who, id;
         CREATE INDEX sold_of ON sold (who);
@@ -142,6 +165,9 @@ def tables_in_sqlite(shop, as_of):
         CREATE INDEX days_of ON days (who, ago);
         CREATE TABLE gaps AS SELECT who, {before} - ago AS gap FROM days WHERE gap IS NOT NULL;
         CREATE INDEX gaps_of ON gaps (who);
+        CREATE TABLE made AS
+            SELECT who, {ago} FROM raw_contacts
+            WHERE at < '{as_of}' AND coalesce(lower(arm), '') NOT IN ('control', 'holdout');
         CREATE TABLE people AS SELECT who AS p FROM lines UNION SELECT who FROM seen;
     """)
     return connection
@@ -181,6 +207,18 @@ def questions():
         "overdue_ratio": f"SELECT {last} / {expected}",
         "days_since_last_event": "SELECT min(ago) FROM seen WHERE who = p",
     }
+    soon = "EXISTS (SELECT 1 FROM days d WHERE d.who = p AND d.ago <= made.ago AND d.ago > made.ago - 14)"
+    contacts = "SELECT count(*) FROM made WHERE who = p AND ago <= {}"
+    ask["days_since_last_contact"] = "SELECT min(ago) FROM made WHERE who = p"
+    for days in (30, 90, 365):
+        ask[f"contacts_last_{days}d"] = contacts.format(days)
+    ask["contacts_answered_last_365d"] = f"{contacts.format(365)} AND {soon}"
+    share = f"({ask['contacts_answered_last_365d']}) * 1.0 / nullif(({contacts.format(365)}), 0)"
+    ask["contacts_answered_last_365d_share"] = f"SELECT {share}"
+    said = "FROM seen WHERE who = p AND kind = 'satisfaction' AND ago <= 365"
+    ask["satisfaction_sum_last_365d"] = f"SELECT coalesce(sum(rated), 0) {said}"
+    ask["satisfactions_rated_last_365d"] = f"SELECT count(rated) {said}"
+    ask["mean_satisfaction_last_365d"] = f"SELECT avg(rated) / 100 {said}"
     events = "(SELECT count(*) FROM seen WHERE who = p AND ago <= {})"
     for days in TASK.windows_days:
         ask[f"orders_last_{days}d"] = f"SELECT count(*) FROM sold WHERE who = p AND ago <= {days}"
@@ -200,7 +238,8 @@ def questions():
 
 def asked(shop, as_of):
     """Ask the oracle everything about everyone."""
-    features = catalogue(TASK, MEANINGS, has_events=bool(shop.events))
+    inputs = Inputs(INPUTS.meanings if shop.events else None, INPUTS.rated if shop.events else (), bool(shop.contacts))
+    features = catalogue(TASK, inputs)
     ask = ", ".join(f"({sql}) AS {name}" for name, sql in questions().items() if name in {f.name for f in features})
     told = pd.read_sql(f"SELECT p, {ask} FROM people", tables_in_sqlite(shop, as_of))
     return told.rename(columns={"p": "customer_id"}).sort_values("customer_id", ignore_index=True)
@@ -231,7 +270,7 @@ class Lazily:
 def on_polars(tables):
     """Hand the validated tables of another engine to Polars."""
     pl = pytest.importorskip("polars")
-    names = [name for name in ("orders", "events") if getattr(tables, name) is not None]
+    names = [name for name in ("orders", "events", "contacts") if getattr(tables, name) is not None]
     frames = {name: pl.from_arrow(tables.engine.collect(getattr(tables, name))).lazy() for name in names}
     return replace(tables, engine=Lazily(), **{name: nw.from_native(frame) for name, frame in frames.items()})
 
@@ -259,7 +298,7 @@ def alike(polars, other):
 
 
 def test_every_feature_is_asked_again():
-    assert set(questions()) == {feature.name for feature in catalogue(TASK, MEANINGS)}
+    assert set(questions()) == {feature.name for feature in catalogue(TASK, INPUTS)}
 
 
 @pytest.mark.parametrize(("seed", "is_late"), [(1, False), (2, True)])
@@ -300,6 +339,13 @@ acts = st.tuples(
     st.tuples(st.integers(0, 40), st.sampled_from(CLOCKS)),
 )
 
+sends = st.tuples(
+    st.sampled_from("abv"),
+    ago | st.integers(1, 16),
+    st.sampled_from(CLOCKS),
+    st.sampled_from(["treatment", None, "CONTROL"]),
+)
+
 
 @st.composite
 def shops(draw):
@@ -319,9 +365,11 @@ def shops(draw):
     events = [("z", at(400, "12:00:00"), "visit", at(400, "13:00:00"))]
     for who, days, clock, kind, lag in draw(st.lists(acts, max_size=15)):
         events.append((who, at(days, clock), kind, loaded(days, lag)))
+    contacts = [(who, at(days, clock), arm) for who, days, clock, arm in draw(st.lists(sends, max_size=8))]
     way = draw(st.sampled_from(["naive", "timestamps", "offset", "zoned"]))
     until = str(begin + timedelta(days=2))
-    return shop_of(orders, events, draw(st.booleans()), zone=zone, way=way, until=until), as_of
+    told = {"zone": zone, "way": way, "until": until, "contacts": tuple(contacts)}
+    return shop_of(orders, events, draw(st.booleans()), **told), as_of
 
 
 @few
@@ -356,8 +404,7 @@ def test_the_oracle_sees_a_wrong_zone(zone, as_of):
     shop = Shop(tuple(rows), (("z", "2024-01-05 12:00:00", "visit", None),), zone=zone, way="zoned", until="2024-12-31")
     right = asked(shop, as_of)
     same(described(shop.on("duckdb"), as_of), right)
-    frames = shop.frames()
-    elsewhere = read_tables(make_config(frames, shop.until, "UTC"), **frames)
+    elsewhere = shop.on("duckdb", zone="UTC")
     with pytest.raises(AssertionError):
         same(described(elsewhere, as_of), right)
 

@@ -5,7 +5,8 @@ refusal names the file and the line. Relative paths are read from the folder the
 can be run from anywhere.
 """
 
-from clm_ml.config.contract import COLUMNS, MEANINGS
+from clm_ml.config.contract import COLUMNS, MEANINGS, RATED
+from clm_ml.config.inputs import Inputs
 from clm_ml.config.printing import commented
 from clm_ml.config.reading import load_config
 from clm_ml.config.schema import (
@@ -22,8 +23,10 @@ from clm_ml.config.schema import (
 __all__ = [
     "COLUMNS",
     "MEANINGS",
+    "RATED",
     "Config",
     "Events",
+    "Inputs",
     "Lapse",
     "ListPlan",
     "Table",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["COLUMNS", "MEANINGS"]
+__all__ = ["COLUMNS", "MEANINGS", "RATED"]
 
 #: The columns of each table: what is needed, then what is optional.
 COLUMNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -32,3 +32,6 @@ MEANINGS = (
     "first_response",
     "redemption",
 )
+
+#: Meanings whose events carry a value worth a mean.
+RATED = ("satisfaction", "review")

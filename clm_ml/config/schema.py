@@ -164,6 +164,11 @@ class Tables(_Frozen):
         return {name: table for name in COLUMNS if (table := getattr(self, name)) is not None}
 
 
+def _is_attribute(column: str) -> bool:
+    """Say of a column of the customer table whether it is one: not who it is, how to reach them, nor consent."""
+    return column == "country" or not (column in sum(COLUMNS["customers"], ()) or column.startswith("contact_"))
+
+
 class Task(_Frozen):
     """What is predicted."""
 
@@ -204,6 +209,11 @@ class Train(_Frozen):
     at_least_history_days: Days = Field(45, description="History that must lie before the first as_of.")
     max_examples: Annotated[Whole, Field(ge=1000)] = Field(
         2_000_000, description="Above this, a deterministic sample of customers is learned from."
+    )
+    attributes: tuple[Text, ...] = Field(
+        (),
+        description="Columns of the customer table to learn from, such as country: only what was known of a customer "
+        "from the start, since that table tells of no earlier day. Values of fewer than 50 customers teach nothing.",
     )
     seed: Whole = Field(1, description="Seed of everything drawn while learning.")
 
@@ -266,6 +276,16 @@ class Config(_Frozen):
     tracking: Tracking = Field(Tracking(), description="Where MLflow keeps runs and the registry.")
 
     home: Path = Field(Path(), exclude=True, description="The folder of the YAML; no key of it.")
+
+    @model_validator(mode="after")
+    def _has_its_attributes(self) -> Config:
+        people = self.tables.customers
+        mapped = [] if people is None else [name for name in people.columns if _is_attribute(name)]
+        for name in self.train.attributes:
+            if name not in mapped:
+                near = did_you_mean(name, mapped) or (f"; there are {', '.join(mapped)}" if mapped else "")
+                raise ValueError(f"train.attributes: {name!r} is no attribute that tables.customers maps{near}")
+        return self
 
     @field_validator("timezone")
     @classmethod

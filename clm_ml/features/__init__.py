@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import narwhals as nw
 
-from clm_ml.config import Lapse, Task
+from clm_ml.config import Inputs, Lapse, Task
 from clm_ml.features.cadence import Rhythm, cadence, cadence_ratios, fit_rhythm, habit
+from clm_ml.features.campaigns import campaign_ratios, campaigns
 from clm_ml.features.catalogue import Feature, aggregate
 from clm_ml.features.engagement import engagement, engagement_ratios
 from clm_ml.features.rfm import rfm, rfm_ratios
-from clm_ml.snapshot import Snapshot
+from clm_ml.features.service import service, service_ratios
+from clm_ml.snapshot import Snapshot, name_of_attribute
 
-__all__ = ["Feature", "Rhythm", "against_habit", "build_features", "catalogue", "fit_rhythm"]
+__all__ = [
+    "Feature", "Rhythm", "against_habit", "build_features", "catalogue", "fit_rhythm", "name_of_attribute",
+]  # fmt: skip
 
 
 def build_features(snapshot: Snapshot, task: Task) -> nw.LazyFrame[Any]:
@@ -22,17 +27,21 @@ def build_features(snapshot: Snapshot, task: Task) -> nw.LazyFrame[Any]:
 
     Grain: one row per customer_id, unordered. Counts and amounts are 0 where there is nothing; days, means, gaps
     and shares of nothing are null. Columns are the catalogue's, but for those against the customer's habit, which
-    need a fitted `Rhythm` (see `against_habit`); and `as_of` and `has_email`, which segments ask of visitors.
+    need a fitted `Rhythm` (see `against_habit`); and `as_of`, `has_email`, which segments ask of visitors, and a column of
+    text for each attribute.
     """
-    as_of, kinds = snapshot.as_of, None if snapshot.events is None else snapshot.kinds
-    orders, events, ratios = _families(as_of, task, kinds)
-    frame = aggregate(snapshot.orders, orders, as_of)
+    as_of = snapshot.as_of
+    kinds = None if snapshot.events is None else snapshot.kinds
+    families = _families(as_of, task, kinds, snapshot.rated, snapshot.contacts is not None)
+    frame = aggregate(snapshot.orders, families.orders, as_of)
     if snapshot.events is not None:
-        frame = _with_all(frame, aggregate(snapshot.events, events, as_of))
+        frame = _with_all(frame, aggregate(snapshot.events, families.events, as_of))
     frame = _with_person(frame, snapshot)
-    counted = [nw.col(f.name) if f.absent is None else nw.col(f.name).fill_null(f.absent) for f in (*orders, *events)]
-    frame = frame.select("customer_id", *counted, "has_email")
-    frame = frame.with_columns(*(feature.value.cast(nw.Float64).alias(feature.name) for feature in ratios))
+    if snapshot.contacts is not None:  # to be written to makes nobody known
+        frame = frame.join(aggregate(snapshot.contacts, families.contacts, as_of), on="customer_id", how="left")
+    told = [nw.col(f.name) if f.absent is None else nw.col(f.name).fill_null(f.absent) for f in families.counted()]
+    frame = frame.select("customer_id", *told, "has_email", *snapshot.attributes)
+    frame = frame.with_columns(*(feature.value.cast(nw.Float64).alias(feature.name) for feature in families.ratios))
     return frame.with_columns(as_of=nw.lit(as_of, dtype=nw.Int32))
 
 
@@ -45,32 +54,51 @@ def against_habit(features: Any, rhythm: Rhythm, lapse: Lapse) -> Any:
     return nw.to_native(frame.with_columns(*(f.value.cast(nw.Float64).alias(f.name) for f in habit(rhythm, lapse))))
 
 
-def catalogue(task: Task, meanings: Sequence[str] = (), has_events: bool = True) -> list[Feature]:
-    """List every feature, in the order of the columns.
+def catalogue(task: Task, inputs: Inputs | None = None) -> list[Feature]:
+    """List every feature that is a number, in the order of the columns.
 
     Args:
         task: for the lookback windows.
-        meanings: what event types can mean; each has features of its own.
-        has_events: whether there is an event log at all.
+        inputs: what there is besides orders: nothing, if it is not given.
 
-    >>> [f.name for f in catalogue(Task(), has_events=False)][:3]
+    >>> [f.name for f in catalogue(Task())][:3]
     ['days_since_last_order', 'days_since_first_order', 'orders_ever']
     """
-    orders, events, ratios = _families(0, task, dict.fromkeys(meanings, (1,)) if has_events else None)
+    given = inputs or Inputs()
+    kinds = None if given.meanings is None else dict.fromkeys(given.meanings, (1,))
+    families = _families(0, task, kinds, given.rated, given.has_contacts)
     fitted = habit(Rhythm(1.0, 1.0), Lapse())
-    return [*orders, *events, *ratios, *fitted]
+    return [*families.counted(), *families.ratios, *fitted]
+
+
+@dataclass(frozen=True)
+class _Families:
+    """The aggregates over each table, and what is computed from all of them."""
+
+    orders: list[Feature]
+    events: list[Feature]
+    contacts: list[Feature]
+    ratios: list[Feature]
+
+    def counted(self) -> list[Feature]:
+        return [*self.orders, *self.events, *self.contacts]
 
 
 def _families(
-    as_of: int, task: Task, kinds: Mapping[str, Sequence[int]] | None
-) -> tuple[list[Feature], list[Feature], list[Feature]]:
-    """List the aggregates over order days, those over events (None: no event log), and what is computed from both."""
+    as_of: int, task: Task, kinds: Mapping[str, Sequence[int]] | None, rated: Sequence[str], has_contacts: bool
+) -> _Families:
+    """List the features of the tables there are; without `kinds` there is no event log."""
     windows = task.windows_days
-    orders = [*rfm(as_of, windows), *cadence()]
-    ratios = [*rfm_ratios(windows), *cadence_ratios()]
-    if kinds is None:
-        return orders, [], ratios
-    return orders, engagement(as_of, windows, kinds), [*ratios, *engagement_ratios(windows)]
+    families = _Families([*rfm(as_of, windows), *cadence()], [], [], [*rfm_ratios(windows), *cadence_ratios()])
+    if kinds is not None:
+        families.events.extend(
+            [*engagement(as_of, windows, kinds), *service(as_of, {name: kinds[name] for name in rated})]
+        )
+        families.ratios.extend([*engagement_ratios(windows), *service_ratios(rated)])
+    if has_contacts:
+        families.contacts.extend(campaigns(as_of))
+        families.ratios.extend(campaign_ratios())
+    return families
 
 
 def _with_all(frame: nw.LazyFrame[Any], other: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
@@ -83,7 +111,9 @@ def _with_person(frame: nw.LazyFrame[Any], snapshot: Snapshot) -> nw.LazyFrame[A
     """Add who is known by having been created, and for everyone whether there is an e-mail address."""
     if snapshot.customers is None:
         return frame.with_columns(has_email=nw.lit(False))
-    people = snapshot.customers.select("customer_id", "has_email", is_known=~nw.col("created_day").is_null())
+    people = snapshot.customers.select(
+        "customer_id", "has_email", *snapshot.attributes, is_known=~nw.col("created_day").is_null()
+    )
     everyone = _with_all(frame.with_columns(did_something=nw.lit(True)), people)
     known = nw.coalesce(nw.col("did_something"), nw.col("is_known"))
     return everyone.filter(known).drop("did_something", "is_known").with_columns(nw.col("has_email").fill_null(False))

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from clm_ml.artifacts import json_text, open_box
-from clm_ml.config import Lapse, Task
+from clm_ml.config import Inputs, Lapse, Task
 from clm_ml.errors import ArtifactError
 from clm_ml.features import Rhythm
+from clm_ml.model.attributes import Attributes
 from clm_ml.model.bundle import Model
 from clm_ml.model.next_order import read_next_order
 from clm_ml.model.next_segment import read_next_segment
@@ -31,7 +32,8 @@ def save_model(model: Model, folder: Path) -> None:
     content: dict[str, Any] = {
         "task": model.task.model_dump(mode="json"),
         "lapse": model.lapse.model_dump(mode="json"),
-        "meanings": None if model.meanings is None else {name: list(types) for name, types in model.meanings.items()},
+        "inputs": asdict(model.inputs),
+        "attributes": {column: dict(told) for column, told in model.attributes.log_odds.items()},
         "rhythm": asdict(model.rhythm),
         "cuts": model.cuts.facts(),
         "currency": model.currency,
@@ -62,12 +64,12 @@ def load_model(folder: str | Path) -> Model:
 
 
 def _read(content: Mapping[str, Any], facts: Mapping[str, Any], folder: Path) -> Model:
-    meanings = content["meanings"]
     visitors = content["visitors"]
     return Model(
         task=Task(**content["task"]),
         lapse=Lapse(**content["lapse"]),
-        meanings=None if meanings is None else {name: tuple(types) for name, types in meanings.items()},
+        inputs=_read_inputs(content["inputs"]),
+        attributes=Attributes(content["attributes"]),
         rhythm=Rhythm(**content["rhythm"]),
         cuts=CutPoints(**{name: tuple(values) for name, values in content["cuts"].items()}),
         customers=_read_probability(content["customers"], folder),
@@ -78,6 +80,12 @@ def _read(content: Mapping[str, Any], facts: Mapping[str, Any], folder: Path) ->
         currency=content["currency"],
         facts=facts,
     )
+
+
+def _read_inputs(content: Mapping[str, Any]) -> Inputs:
+    meanings, told = content["meanings"], {name: _frozen(value) for name, value in content.items()}
+    named = None if meanings is None else {name: tuple(types) for name, types in meanings.items()}
+    return Inputs(**{**told, "meanings": named})
 
 
 def _probability_facts(name: str, learned: Probability, folder: Path) -> dict[str, Any]:

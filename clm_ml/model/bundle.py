@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
-from clm_ml.config import Config, Lapse, Task
+from clm_ml.config import Config, Inputs, Lapse, Task
 from clm_ml.errors import ModelError, did_you_mean
 from clm_ml.examples import Examples
-from clm_ml.features import Rhythm, against_habit, catalogue, fit_rhythm
+from clm_ml.features import Rhythm, against_habit, catalogue, fit_rhythm, name_of_attribute
 from clm_ml.model.ahead import next_order_columns, next_segment_columns
+from clm_ml.model.attributes import Attributes, fit_attributes
 from clm_ml.model.next_order import NextOrder, fit_next_order
 from clm_ml.model.next_segment import Lifecycle, NextSegment, fit_next_segment
 from clm_ml.model.partner import RFM_COLUMNS
@@ -36,7 +37,7 @@ class Model:
     Attributes:
         task: what is predicted.
         lapse: when a customer has just stopped, and is gone.
-        meanings: which event types mean what; None if there is no event log.
+        inputs: what the features are made of, besides orders.
         rhythm: the population's gap between orders.
         cuts: the borders of scores and segments.
         customers: the probability of an order, of those who have ordered.
@@ -44,12 +45,13 @@ class Model:
         amount: the amount given an order.
         next_segment: where everyone will be when the horizon ends.
         next_order: when customers order next.
+        attributes: what the attributes of people tell.
         facts: where and when it was learned, and how it was judged: plain data.
     """
 
     task: Task
     lapse: Lapse
-    meanings: Mapping[str, tuple[str, ...]] | None
+    inputs: Inputs
     rhythm: Rhythm
     cuts: CutPoints
     customers: Probability = field(repr=False)
@@ -57,12 +59,17 @@ class Model:
     amount: Amount = field(repr=False)
     next_segment: NextSegment = field(repr=False)
     next_order: NextOrder = field(repr=False)
+    attributes: Attributes = field(default=Attributes({}), repr=False)
     currency: str = "EUR"
     facts: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def features(self) -> list[str]:
         """List the columns a frame of features must have, before those against the customer's habit."""
-        return [*_given(self.task, self.meanings), "has_email", "as_of"]
+        return [*self.numbers(), *self.attributes.log_odds]
+
+    def numbers(self) -> list[str]:
+        """List those of them that are numbers; the others are text."""
+        return [*_given(self.task, self.inputs), "has_email", "as_of"]
 
     @property
     def lifecycle(self) -> Lifecycle:
@@ -98,16 +105,16 @@ class Model:
             near = did_you_mean(missing[0], frame.columns) or "."
             more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
             raise ModelError(f"the model learned from {missing[0]}{more}, which the features lack{near}")
-        texts = [column for column in self.features() if not is_numeric_dtype(frame[column])]
+        texts = [column for column in self.numbers() if not is_numeric_dtype(frame[column])]
         if texts:
             raise ModelError(f"{texts[0]} must be a number in every row; it is {frame[texts[0]].dtype}.")
-        return against_habit(frame, self.rhythm, self.lapse)
+        return self.attributes.add_to(against_habit(frame, self.rhythm, self.lapse))
 
     def explain(self, complete: pd.DataFrame) -> pd.DataFrame:
         """Say why the churn probability is what it is: `reason_1..3`, the weightiest first."""
         ordered = complete["orders_ever"].to_numpy() > 0
         teller = Teller(self.task, self.currency)
-        themes = {f.name: f.theme for f in catalogue(self.task, tuple(self.meanings or ()), self.meanings is not None)}
+        themes = {feature.name: feature.theme for feature in catalogue(self.task, self.inputs)}
         told = [
             teller.tell(complete[who], learner.contributions(complete[who]), themes)
             for who, learner in ((ordered, self.customers), (~ordered, self.visitors))
@@ -156,15 +163,13 @@ class Model:
         return f"<b>clm-ml model</b>, learned by {self.facts.get('as_of', '?')} from {learned}<table>{cells}</table>"
 
 
-def learn(
-    examples: Examples, config: Config, meanings: Mapping[str, tuple[str, ...]] | None, growth: Growth | None = None
-) -> Model:
+def learn(examples: Examples, config: Config, inputs: Inputs, growth: Growth | None = None) -> Model:
     """Learn all models from examples of several as_ofs.
 
     Args:
         examples: sorted by as_of and customer; nothing else decides the result.
         config: for the task, the lapse thresholds and the seed.
-        meanings: which event types mean what; None if there is no event log.
+        inputs: what the features are made of, besides orders.
         growth: how the trees of the churn model grow; the usual way, if nobody has searched for a better one.
 
     Raises:
@@ -174,10 +179,12 @@ def learn(
     _refuse_one_class(frame.loc[frame["orders_ever"] > 0, "ordered"], config.task)
     rhythm = fit_rhythm_at(frame, examples.as_ofs[-1])
     frame = against_habit(frame, rhythm, config.lapse)
-    features = catalogue(config.task, tuple(meanings or ()), meanings is not None)
+    features = catalogue(config.task, inputs)
     signs = {feature.name: feature.sign for feature in features}
-    learned = [feature.name for feature in features if feature.learned]
     has_ordered, latest = frame["orders_ever"] > 0, frame["as_of"] == examples.as_ofs[-1]
+    attributes = fit_attributes(frame[has_ordered], [name_of_attribute(name) for name in inputs.attributes])
+    frame = attributes.add_to(frame)
+    learned = [*(feature.name for feature in features if feature.learned), *attributes.columns()]
     amount = fit_amount(frame, learned, signs, seed)
     cuts = fit_cut_points(frame[latest])
     # Nearly everyone has ordered: of a copy so large only what is asked of it.
@@ -188,7 +195,7 @@ def learn(
     return Model(
         task=config.task,
         lapse=config.lapse,
-        meanings=meanings,
+        inputs=inputs,
         rhythm=rhythm,
         cuts=cuts,
         customers=customers,
@@ -196,6 +203,7 @@ def learn(
         amount=amount,
         next_segment=fit_next_segment(frame, Lifecycle(cuts, config.lapse, rhythm, config.task.horizon_days)),
         next_order=fit_next_order(buyers, customers.predict, known_by, config.task.horizon_days),
+        attributes=attributes,
         currency=config.currency,
     )
 
@@ -227,15 +235,15 @@ def _refuse_one_class(ordered: pd.Series[int], task: Task) -> None:
         )
 
 
-def may_be_null(task: Task, meanings: Mapping[str, tuple[str, ...]] | None) -> tuple[str, ...]:
+def may_be_null(task: Task, inputs: Inputs) -> tuple[str, ...]:
     """List the columns of features that say nothing for some people, as days since what never was."""
-    lacking = {f.name for f in catalogue(task, tuple(meanings or ()), meanings is not None) if f.absent is None}
-    return tuple(name for name in _given(task, meanings) if name in lacking)
+    lacking = {f.name for f in catalogue(task, inputs) if f.absent is None}
+    return tuple(name for name in _given(task, inputs) if name in lacking)
 
 
-def _given(task: Task, meanings: Mapping[str, tuple[str, ...]] | None) -> list[str]:
+def _given(task: Task, inputs: Inputs) -> list[str]:
     """List the catalogue's columns that a snapshot gives; those against the habit are added by the model."""
-    names = [f.name for f in catalogue(task, tuple(meanings or ()), meanings is not None)]
+    names = [f.name for f in catalogue(task, inputs)]
     return [name for name in names if name not in ("expected_gap_days", "overdue_ratio")]
 
 

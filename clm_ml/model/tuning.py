@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from clm_ml.config import Config
+from clm_ml.config import Config, Inputs
 from clm_ml.errors import ModelError, TimelineError
 from clm_ml.examples import Examples
-from clm_ml.features import against_habit, catalogue
+from clm_ml.features import against_habit, catalogue, name_of_attribute
+from clm_ml.model.attributes import fit_attributes
 from clm_ml.model.bundle import fit_rhythm_at
 from clm_ml.model.partner import RFM_COLUMNS
 from clm_ml.model.probability import fit_probability
@@ -59,7 +60,7 @@ class Tuned:
 def tune(
     past: Examples,
     config: Config,
-    meanings: Mapping[str, tuple[str, ...]] | None,
+    inputs: Inputs,
     minutes: float,
     tick: Callable[[float], None] = lambda _: None,
 ) -> Tuned:
@@ -70,7 +71,7 @@ def tune(
     Args:
         past: examples of several as_ofs, those that are learned from before the model is judged.
         config: for the task, the lapse thresholds and the seed.
-        meanings: which event types mean what; None if there is no event log.
+        inputs: what the features are made of, besides orders.
         minutes: the time budget.
         tick: told the share of it that is spent.
 
@@ -80,7 +81,7 @@ def tune(
     """
     optuna = _optuna()
     early, late = _early_and_late(past, config.task.horizon_days)
-    learning = _Learning.of(past.at(early), past.at(late), config, meanings)
+    learning = _Learning.of(past.at(early), past.at(late), config, inputs)
     trials: list[Trial] = []
     begun = time.monotonic()
 
@@ -139,17 +140,17 @@ class _Learning:
     seed: int
 
     @classmethod
-    def of(
-        cls, early: Examples, late: Examples, config: Config, meanings: Mapping[str, tuple[str, ...]] | None
-    ) -> _Learning:
-        features = catalogue(config.task, tuple(meanings or ()), meanings is not None)
-        columns = tuple(feature.name for feature in features if feature.learned)
+    def of(cls, early: Examples, late: Examples, config: Config, inputs: Inputs) -> _Learning:
+        features = catalogue(config.task, inputs)
+        has_ordered = early.frame["orders_ever"] > 0
+        attributes = fit_attributes(early.frame[has_ordered], [name_of_attribute(name) for name in inputs.attributes])
+        columns = (*(feature.name for feature in features if feature.learned), *attributes.columns())
         rhythm = fit_rhythm_at(early.frame, early.as_ofs[-1])
         asked = [*dict.fromkeys([*columns, *RFM_COLUMNS]), "customer_id", "as_of", "ordered"]
 
         def buyers(examples: Examples) -> pd.DataFrame:
             frame = examples.frame[examples.frame["orders_ever"] > 0]
-            return against_habit(frame, rhythm, config.lapse)[asked].reset_index(drop=True)
+            return attributes.add_to(against_habit(frame, rhythm, config.lapse))[asked].reset_index(drop=True)
 
         signs = {feature.name: feature.sign for feature in features}
         return cls(buyers(early), buyers(late), columns, signs, config.train.seed)

@@ -124,7 +124,7 @@ def _judge_at(prepared: Prepared, config: Config, day: int) -> Judged:
     tables = prepared.tables
     as_ofs = training_as_ofs(config, tables.first_day, day)
     past = collect_examples(prepared, config, as_ofs, day)
-    model = learn(past, config, tables.meanings if tables.events is not None else None)
+    model = learn(past, config, tables.inputs)
     came = collect_examples(prepared, config, [day], tables.complete_until)
     return judge(model, past, came)
 

@@ -63,5 +63,5 @@ def describe(tables: Tables, as_of: Any, task: Task) -> Described:
     parts = (build_features(take_snapshot(part, day), task) for part in in_parts(prepared))
     features = nw.concat([tables.engine.keep(part) for part in parts])
     prepared.drop()
-    may_lack = may_be_null(task, tables.meanings if tables.events is not None else None)
+    may_lack = may_be_null(task, tables.inputs)
     return Described(features, tables.engine, date_of(day).isoformat(), may_lack)

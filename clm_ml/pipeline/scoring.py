@@ -112,8 +112,8 @@ def _refuse_other_task(model: Model, config: Config, tables: Tables) -> None:
         raise ModelError(
             f"the model was learned with another task ({', '.join(names)} differs); train again, or restore the config."
         )
-    meanings = dict(tables.meanings) if tables.events is not None else None
-    if (None if model.meanings is None else dict(model.meanings)) != meanings:
+    if model.inputs != tables.inputs:
         raise ModelError(
-            "the model was learned with other events than the config maps now; train again, or restore it."
+            "the model was learned with other events, contacts or attributes than the config maps now; train again, or "
+            "restore it."
         )

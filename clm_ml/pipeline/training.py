@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from clm_ml.artifacts import new_box, refuse_existing
-from clm_ml.config import Config
+from clm_ml.config import Config, Inputs
 from clm_ml.errors import TimelineError
 from clm_ml.evaluation import Verdict, judge_as_of, reliability
 from clm_ml.examples import Examples, collect_examples, training_as_ofs
@@ -102,24 +102,23 @@ def _learn_and_judge(
     if closing:
         tables.engine.close()
     early, last = judge_as_of(examples.as_ofs, config.task.horizon_days)
-    meanings = tables.meanings if tables.events is not None else None
     past = examples.at(early, known_by=last)
-    tuned = None if tune_minutes is None else _tune(past, config, meanings, tune_minutes, progress)
+    tuned = None if tune_minutes is None else _tune(past, config, tables.inputs, tune_minutes, progress)
     growth = None if tuned is None else tuned.growth
     progress("learning", 0, 2)
-    judged = judge(learn(past, config, meanings, growth), past, examples.at([last]))
+    judged = judge(learn(past, config, tables.inputs, growth), past, examples.at([last]))
     progress("learning", 1, 2)
-    model = learn(examples, config, meanings, growth)
+    model = learn(examples, config, tables.inputs, growth)
     if is_beaten(judged.facts):
         model = replace(model, next_segment=model.next_segment.refused())
     progress("learning", 2, 2)
     return replace(model, facts=_facts(config, tables, examples, day, judged, tuned)), judged, tuned
 
 
-def _tune(past: Examples, config: Config, meanings: Any, minutes: float, progress: Progress) -> Tuned:
+def _tune(past: Examples, config: Config, inputs: Inputs, minutes: float, progress: Progress) -> Tuned:
     seconds = ceil(60 * minutes)
     progress("tuning", 0, seconds)
-    return tune(past, config, meanings, minutes, lambda share: progress("tuning", int(share * seconds), seconds))
+    return tune(past, config, inputs, minutes, lambda share: progress("tuning", int(share * seconds), seconds))
 
 
 def _refuse_late(day: int, complete_until: int) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 import narwhals as nw
 
 from clm_ml.errors import TimelineError
+from clm_ml.snapshot.contacts import with_answers
 from clm_ml.snapshot.orders import known, known_parts, with_beginnings
-from clm_ml.snapshot.preparing import Prepared, kinds_of
+from clm_ml.snapshot.preparing import Prepared, kinds_of, name_of_attribute
 from clm_ml.tables import Tables
 from clm_ml.timeline import date_of
 
@@ -25,15 +26,20 @@ class Snapshot:
 
     `orders`: customer_id, day, orders (that begin with this row), order_days (1 on one row of each day on which an
     order begins), gap_days (since the previous such day; null on the first, and where order_days is 0), gross_minor,
-    returned_minor, returns (lines). `events`: customer_id, day, kind (a number
-    for the event's type; `kinds` has those of each meaning). `customers`: customer_id, created_day, has_email; those
-    whose day of creation nobody tells are among them, but only an order or an event makes them known.
+    returned_minor, returns (lines). `events`: customer_id, day, kind (a number for the event's type; `kinds` has those
+    of each meaning) and, of the meanings `rated`, rating (in hundredths). `customers`: customer_id, created_day,
+    has_email, and a column for each of `attributes`; those whose day of creation nobody tells are among them, but only
+    an order or an event makes them known. `contacts`: customer_id, day, answered_day (null if nothing was known to
+    answer it).
     """
 
     as_of: int
     orders: Frame = field(repr=False)
     events: Frame | None = field(repr=False)
     customers: Frame | None = field(repr=False)
+    contacts: Frame | None = field(default=None, repr=False)
+    attributes: tuple[str, ...] = ()
+    rated: tuple[str, ...] = ()
     kinds: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def customer_ids(self) -> Frame:
@@ -56,14 +62,26 @@ def take_snapshot(prepared: Prepared, as_of: int, customers: Frame | None = None
     _refuse_unknowable(as_of, prepared.tables)
     prepared = prepared if customers is None else replace(prepared, **_theirs(prepared, customers))
     events, people = prepared.events, prepared.customers
-    created = nw.col("created_day")
+    created, orders = nw.col("created_day"), orders_known_by(prepared, as_of)
     return Snapshot(
         as_of=as_of,
-        orders=orders_known_by(prepared, as_of),
+        orders=orders,
         events=None if events is None else events.filter(known(as_of)),
         customers=None if people is None else people.filter(created.is_null() | (created < as_of)),
+        contacts=None if prepared.contacts is None else _contacts(prepared, orders, as_of),
+        attributes=tuple(map(name_of_attribute, prepared.tables.attributes)),
+        rated=prepared.tables.inputs.rated,
         kinds=kinds_of(prepared.tables.meanings),
     )
+
+
+def _contacts(prepared: Prepared, orders: Frame, as_of: int) -> Frame:
+    """Cut contacts off, and their answers."""
+    assert prepared.contacts is not None
+    made, answered = prepared.contacts.filter(nw.col("day") < as_of), nw.col("answered_day")
+    if prepared.late_parts is not None:
+        return with_answers(made, orders)
+    return made.with_columns(answered_day=nw.when(answered < as_of).then(answered))
 
 
 def orders_known_by(prepared: Prepared, day: int) -> Frame:
@@ -110,7 +128,7 @@ def _theirs(prepared: Prepared, customers: Frame) -> dict[str, Any]:
 
 
 def _frames(prepared: Prepared) -> dict[str, Frame]:
-    frames = {name: getattr(prepared, name) for name in ("orders", "late_parts", "events", "customers")}
+    frames = {name: getattr(prepared, name) for name in ("orders", "late_parts", "events", "customers", "contacts")}
     return {name: rows for name, rows in frames.items() if rows is not None}
 
 

@@ -68,6 +68,7 @@ def read_tables(
         counts=counts,
         quarantined={name: found.quarantined for name, found in judged.items()},
         meanings={} if config.tables.events is None else _meanings(config.tables.events),
+        attributes=config.train.attributes if config.tables.customers is not None else (),
         has_loaded_at=any("loaded_at" in plans[name].columns for name in ("orders", "events") if name in plans),
         warnings=warnings,
         types={name: door.source.types for name, door in doors.items()},

@@ -8,6 +8,7 @@ from typing import Any
 
 import narwhals as nw
 
+from clm_ml.config import RATED, Inputs
 from clm_ml.engine import AnyEngine
 from clm_ml.timeline import date_of
 
@@ -77,7 +78,7 @@ class Tables:
     All have `customer_id` as text (not `spend`), `day` (days since 1970-01-01; `created_day` of customers) and,
     where rows have an instant, `second` and `known_day` (the later of the row's day and the day it was loaded).
     Money columns end in `_minor`: hundredths of the currency. `meanings` tells which event types mean what; it
-    is empty without events.
+    is empty without events. `attributes` are the columns of `customers` that are learned from.
 
     `is_return` is never null in `orders`: a line is a return if it says so, or if its amount or its quantity is
     negative. A return's amount and quantity are negative, whatever their sign in the source.
@@ -98,6 +99,7 @@ class Tables:
     counts: Mapping[str, Counts]
     quarantined: Mapping[str, nw.LazyFrame[Any]] = field(repr=False)
     meanings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    attributes: tuple[str, ...] = ()
     has_loaded_at: bool = False
     warnings: tuple[str, ...] = ()
     types: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
@@ -108,6 +110,15 @@ class Tables:
         day = self.counts["orders"].first_day
         assert day is not None, "a table of orders without a used row is refused at the door"
         return day
+
+    @property
+    def inputs(self) -> Inputs:
+        """Tell what features can be made of, besides orders."""
+        if self.events is None:
+            return Inputs(None, (), self.contacts is not None, self.attributes)
+        has_value = "value" in self.events.collect_schema().names()
+        rated = tuple(meaning for meaning in RATED if meaning in self.meanings) if has_value else ()
+        return Inputs(dict(self.meanings), rated, self.contacts is not None, self.attributes)
 
     def facts(self) -> dict[str, Any]:
         """Tell what was read, for manifests: counts and days, no row."""

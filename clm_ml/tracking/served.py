@@ -28,7 +28,7 @@ class ServedModel(PythonModel):
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:  # noqa: ARG002
         """Give each row's customer_id, probabilities, values, segment and phase."""
-        scores = self._model.score(_as_numbers(model_input, self._model.features()), reasons=False)
+        scores = self._model.score(_as_numbers(model_input, self._model.numbers()), reasons=False)
         return scores[[name for name, _ in OUTPUTS]]
 
 
