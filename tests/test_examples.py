@@ -209,6 +209,8 @@ CUTS = CutPoints((-30.0, -20.0, -10.0, -5.0), (1.0, 2.0, 3.0, 4.0), (1.0, 2.0, 3
 
 def test_where_each_stood_at_the_end_of_the_window(shop):
     orders = [
+        ("cents", "2024-02-01", 0.1),
+        ("cents", "2024-03-03", 0.2),
         ("comes", "2024-01-01", 10.0),
         ("comes", "2024-02-20", 10.0),
         ("comes", "2024-03-04", 5.5),
@@ -223,6 +225,7 @@ def test_where_each_stood_at_the_end_of_the_window(shop):
     frame = collect_examples(prepare(tables), config_with(14), [as_of], END).frame
     names = ["orders_ever", "order_days_ever", "amount_ever", "days_since_last_order", "gaps_ever", "gap_days_sum"]
     assert standing_ahead(frame, 14)[names].to_numpy().tolist() == [
+        [2, 2, 0.3, 12, 1, 31],  # to the last bit what counting anew would give, not .1 + .2
         [4, 4, 31.0, 4, 3, 70],
         [1, 1, 20.0, 43, 0, 0],
         [1, 1, 7.0, 15, 0, 0],

@@ -26,6 +26,7 @@ from clm_ml.pipeline.foresight import foresight_figures, is_beaten
 from clm_ml.pipeline.judging import Judged, alarms, gate, judge
 from clm_ml.segments import SEGMENTS
 from clm_ml.snapshot import prepare
+from clm_ml.timeline import date_of
 from clm_ml.tracking import Tracked
 from tests.conftest import make_simulated
 
@@ -168,6 +169,18 @@ def test_where_the_matrix_is_as_good_it_speaks(shop, tables, monkeypatch):
     markov = model.next_segment.of_markov(complete, model.lifecycle)
     said = model.score(complete, reasons=False)
     assert np.array_equal(said["p_at_risk"], markov[:, SEGMENTS.index("at_risk")])
+
+
+def test_the_judged_learner_is_told_when_its_knowledge_ends(shop, tables, monkeypatch):
+    ends = []
+
+    def note(examples, *rest):
+        ends.append(date_of(examples.known_by).isoformat())
+        return learn(examples, *rest)
+
+    monkeypatch.setattr(training, "learn", note)
+    training._learn_and_judge(Kept(tables, shop), AS_OF, lambda *_: None)
+    assert ends == ["2025-05-03", AS_OF]  # where the judged window begins, and the day of learning
 
 
 def test_learning_for_the_judged_as_of_knows_no_order_from_it_on(shop, tables):
