@@ -27,6 +27,7 @@ COLUMNS = {
     "orders": ["customer_id", "ordered_at", "amount", "order_id", "loaded_at", "is_return"],
     "events": ["customer_id", "occurred_at", "event_type", "loaded_at"],
     "customers": ["customer_id", "created_at", "email"],
+    "contacts": ["customer_id", "contacted_at", "campaign", "arm"],
 }
 
 
@@ -34,13 +35,15 @@ def make_shop(
     orders: Rows,
     events: Rows | None = None,
     customers: Rows | None = None,
+    contacts: Rows | None = None,
     *,
     until: str = "2024-12-31",
     zone: str = "UTC",
     threads: int | None = 1,
 ) -> Tables:
     """Read tables drawn as rows: orders (customer, instant, amount[, order_id[, loaded_at[, is_return]]]) and so on."""
-    given = {name: rows for name, rows in (("orders", orders), ("events", events), ("customers", customers)) if rows}
+    tables = {"orders": orders, "events": events, "customers": customers, "contacts": contacts}
+    given = {name: rows for name, rows in tables.items() if rows}
     frames = {name: pd.DataFrame(list(rows), columns=_columns(name, rows)) for name, rows in given.items()}
     config = make_config(frames, until, zone, threads)
     return read_tables(config, **frames)

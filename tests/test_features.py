@@ -6,10 +6,12 @@ import re
 import pandas as pd
 import pytest
 
-from clm_ml.config import MEANINGS, Lapse, Task
+from clm_ml.config import MEANINGS, RATED, Inputs, Lapse, Task
 from clm_ml.features import Rhythm, against_habit, build_features, catalogue, fit_rhythm
 from clm_ml.snapshot import prepare, take_snapshot
+from clm_ml.tables import read_tables
 from clm_ml.timeline import parse_day
+from tests.conftest import make_config
 
 TASK = Task(windows_days=(7, 30, 90))
 
@@ -112,7 +114,7 @@ EVENTS = [("a", "2024-01-01", "visit"), ("v", "2024-01-02", "something")]
 def test_all_columns_are_in_the_catalogue_in_its_order(shop, events, task):
     tables = shop([("a", "2024-01-01", 1.0)], events)
     frame = against_habit(described(tables, task=task).reset_index(), Rhythm(30.0, 1.0), Lapse())
-    names = [feature.name for feature in catalogue(task, tuple(tables.meanings), has_events=events is not None)]
+    names = [feature.name for feature in catalogue(task, tables.inputs)]
     assert [name for name in frame.columns if name not in ("customer_id", "as_of", "has_email")] == names
 
 
@@ -131,11 +133,13 @@ def test_an_unmapped_day_of_creation_leaves_the_email_known(shop):
 def test_counts_of_nothing_are_nought_and_what_cannot_be_told_is_null(shop):
     tables = shop([("a", "2024-01-01", 1.0), ("b", "2024-01-01", 1.0)], EVENTS)
     rows = against_habit(described(tables).reset_index(), Rhythm(30.0, 1.0), Lapse()).set_index("customer_id")
-    for feature in catalogue(TASK, tuple(tables.meanings)):
+    for feature in catalogue(TASK, tables.inputs):
         of_events = re.search("event|visit|email|ticket", feature.name)
         value = rows.loc["b" if of_events else "v", feature.name]  # b did nothing, v ordered nothing
         assert pd.isna(value) if feature.absent is None else value == 0, feature.name
 
+
+INPUTS = Inputs({meaning: (meaning,) for meaning in MEANINGS}, RATED, has_contacts=True)
 
 NAME = re.compile(
     r"days_since_(last|first)_[a-z_]+"
@@ -146,7 +150,7 @@ NAME = re.compile(
 
 
 def test_every_feature_has_one_name_by_the_rule_and_says_what_it_is_in_words():
-    features = catalogue(Task(), MEANINGS)
+    features = catalogue(Task(), INPUTS)
     names = [feature.name for feature in features]
     assert len(set(names)) == len(names)
     for feature in features:
@@ -159,6 +163,61 @@ def test_every_feature_has_one_name_by_the_rule_and_says_what_it_is_in_words():
 
 
 def test_no_model_learns_what_means_something_else_at_every_as_of():
-    learned = {feature.name for feature in catalogue(Task(), MEANINGS) if feature.learned}
+    learned = {feature.name for feature in catalogue(Task(), INPUTS) if feature.learned}
     assert "days_since_first_order" not in learned
     assert not {name for name in learned if "_minor_" in name or name.endswith("_sum")}
+
+
+# campaigns ---------------------------------------------------------------------------------------------------
+
+
+def test_a_contact_counts_from_the_day_after_and_its_answer_once_it_is_known(shop):
+    """c is written to on 2024-02-01 and orders on the last day of the fortnight; d a day too late; h was held out."""
+    orders = [("c", "2024-02-14", 5.0), ("d", "2024-02-15", 5.0), ("h", "2024-01-05", 5.0), ("n", "2024-01-05", 5.0)]
+    contacts = [(who, "2024-02-01 09:00:00", "spring", "treatment") for who in "cdx"]
+    contacts += [("h", "2024-02-01 09:00:00", "spring", "Control"), ("c", "2023-06-01", "old", None)]
+    tables = shop(orders, None, None, contacts)
+    told = {day: described(tables, as_of=day).fillna(-1) for day in ("2024-02-01", "2024-02-02", "2024-02-15")}
+    names = ["days_since_last_contact", "contacts_last_30d", "contacts_last_365d", "contacts_answered_last_365d"]
+    later = described(tables, as_of="2024-02-16").fillna(-1)
+    assert "x" not in later.index  # to be written to makes nobody known
+    assert later.loc["c", [*names, "contacts_answered_share_last_365d"]].tolist() == [15, 1, 2, 1, 0.5]
+    assert later.loc["d", [*names, "contacts_answered_share_last_365d"]].tolist() == [15, 1, 1, 0, 0]
+    assert later.loc["h", [*names, "contacts_answered_share_last_365d"]].tolist() == [-1, 0, 0, 0, -1]
+    assert told["2024-02-15"].loc["c", names].tolist() == [14, 1, 2, 1]
+    assert "c" not in told["2024-02-01"].index
+
+
+def test_an_answer_that_arrives_late_answers_once_it_is_loaded(shop):
+    orders = [
+        ("c", "2024-02-03", 5.0, "1", "2024-03-10"),
+        ("c", "2024-01-01", 5.0, "0", "2024-01-01"),
+    ]
+    tables = shop(orders, None, None, [("c", "2024-02-01", "spring", None)])
+    answered = [
+        described(tables, as_of=day).loc["c", "contacts_answered_last_365d"] for day in ("2024-03-10", "2024-03-11")
+    ]
+    assert answered == [0, 1]
+
+
+# service -----------------------------------------------------------------------------------------------------
+
+
+def test_the_mean_of_what_was_said_leaves_out_what_has_no_value_and_no_rated_meaning():
+    frames = {
+        "orders": pd.DataFrame({"customer_id": ["a", "b"], "ordered_at": ["2024-01-01"] * 2, "amount": [1.0, 1.0]}),
+        "events": pd.DataFrame(
+            [("a", "2024-01-02", "csat", 4.5), ("a", "2024-01-03", "csat", 2.25), ("a", "2024-01-03", "csat", None),
+             ("a", "2024-01-03", "visit", 100.0), ("a", "2022-01-03", "csat", 1.0), ("b", "2024-01-03", "csat", None)],
+            columns=["customer_id", "occurred_at", "event_type", "value"],
+        ),
+    }  # fmt: skip
+    config = make_config(frames, "2024-12-31")
+    events = config.tables.events.model_copy(update={"meanings": {"satisfaction": ["csat"]}})
+    tables = read_tables(
+        config.model_copy(update={"tables": config.tables.model_copy(update={"events": events})}), **frames
+    )
+    rows = described(tables, as_of="2024-02-01")
+    assert rows.loc["a", ["satisfaction_sum_last_365d", "satisfactions_rated_last_365d"]].tolist() == [675, 2]
+    assert rows.loc["a", "mean_satisfaction_last_365d"] == 3.375
+    assert pd.isna(rows.loc["b", "mean_satisfaction_last_365d"])

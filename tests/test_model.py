@@ -13,7 +13,7 @@ from pandas.testing import assert_frame_equal
 
 import clm_ml as clm
 from clm_ml.artifacts import new_box
-from clm_ml.config import MEANINGS, Task
+from clm_ml.config import MEANINGS, Inputs, Task
 from clm_ml.errors import ArtifactError, ModelError
 from clm_ml.evaluation import fit_baselines, metrics, value_metrics
 from clm_ml.examples import Examples, collect_examples, training_as_ofs
@@ -289,7 +289,7 @@ def test_without_orders_before_any_as_of_there_is_nobody_to_learn_from():
     as_ofs = training_as_ofs(config, tables.first_day, tables.complete_until)
     frame = collect_examples(prepared, config, as_ofs, tables.complete_until).frame
     with pytest.raises(ModelError, match="nobody to learn from: no customer had ordered at any as_of"):
-        learn(Examples(frame.assign(orders_ever=0)), config, None)
+        learn(Examples(frame.assign(orders_ever=0)), config, Inputs())
 
 
 def test_a_tiny_shop_falls_back_to_the_rate_that_was_seen():
@@ -449,7 +449,7 @@ def test_three_themes_at_most_are_told_weightiest_first_each_with_its_direction(
 @pytest.mark.parametrize("windows", [(7, 30, 90, 180, 365), (10, 20), (400,)])
 def test_every_theme_has_a_sentence_whatever_is_known_and_whatever_the_windows(windows):
     task = Task(windows_days=windows)
-    features = catalogue(task, MEANINGS)
+    features = catalogue(task, Inputs({meaning: (meaning,) for meaning in MEANINGS}))
     teller = Teller(task, "EUR")
     for value in (0, 1, 2.5, np.nan, 1e6):
         missing = {f.name: value if value == value or f.absent is None else 0 for f in features}  # noqa: PLR0124

@@ -214,7 +214,7 @@ def questions():
         ask[f"contacts_last_{days}d"] = contacts.format(days)
     ask["contacts_answered_last_365d"] = f"{contacts.format(365)} AND {soon}"
     share = f"({ask['contacts_answered_last_365d']}) * 1.0 / nullif(({contacts.format(365)}), 0)"
-    ask["contacts_answered_last_365d_share"] = f"SELECT {share}"
+    ask["contacts_answered_share_last_365d"] = f"SELECT {share}"
     said = "FROM seen WHERE who = p AND kind = 'satisfaction' AND ago <= 365"
     ask["satisfaction_sum_last_365d"] = f"SELECT coalesce(sum(rated), 0) {said}"
     ask["satisfactions_rated_last_365d"] = f"SELECT count(rated) {said}"

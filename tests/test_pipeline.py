@@ -163,7 +163,7 @@ def test_a_closed_interval_holds_the_order_or_does_not():
 
 def test_where_the_matrix_is_as_good_it_speaks(shop, tables, monkeypatch):
     monkeypatch.setattr(training, "is_beaten", lambda _: True)
-    model, _ = training._learn_and_judge(Kept(tables, shop), AS_OF, lambda *_: None)
+    model, _, _ = training._learn_and_judge(Kept(tables, shop), AS_OF, lambda *_: None)
     assert model.next_segment.is_refused
     complete = model.complete(clm.describe(tables, AS_OF, shop.task))
     markov = model.next_segment.of_markov(complete, model.lifecycle)
@@ -193,7 +193,7 @@ def test_learning_for_the_judged_as_of_knows_no_order_from_it_on(shop, tables):
     later = past.frame["next_order_days"] >= last - past.frame["as_of"]
     assert later.any()
     blind = replace(past, frame=past.frame.assign(next_order_days=past.frame["next_order_days"].where(~later)))
-    learners = [learn(one, shop, tables.meanings) for one in (past, blind)]
+    learners = [learn(one, shop, tables.inputs) for one in (past, blind)]
     assert learners[0].next_order == learners[1].next_order
     assert learners[0].next_order.reach_days == last - early[0]
 
@@ -440,7 +440,9 @@ def test_a_model_of_another_task_or_other_events_is_refused(shop, box, tmp_path)
         scored(other, tmp_path / "a", as_of=AS_OF, model=str(box))
     assert "learned with another task (horizon_days differs)" in str(refused.value)
     silent = shop.model_copy(update={"tables": shop.tables.model_copy(update={"events": None})})
-    with pytest.raises(ModelError, match="the model was learned with other events than the config maps now"):
+    with pytest.raises(
+        ModelError, match="the model was learned with other events, contacts or attributes than the config maps"
+    ):
         scored(silent, tmp_path / "b", as_of=AS_OF, model=str(box))
     assert list(tmp_path.iterdir()) == []
 

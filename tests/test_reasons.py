@@ -34,7 +34,7 @@ def box(shop):
     day = parse_day(DAY)
     examples = collect_examples(prepare(tables), shop, training_as_ofs(shop, tables.first_day, day), day)
     with new_box(shop.home / "model", BOX_KIND, {}) as hidden:
-        save_model(learn(examples, shop, tables.meanings), hidden)
+        save_model(learn(examples, shop, tables.inputs), hidden)
     return str(shop.home / "model")
 
 
@@ -47,8 +47,8 @@ def scores(shop, box):
 class Person:
     """What the raw tables hold of one customer before as_of."""
 
-    def __init__(self, lines, events):
-        self.lines, self.events = lines, events
+    def __init__(self, lines, events, contacts):
+        self.lines, self.events, self.contacts = lines, events, contacts
         sold = lines[~lines["is_return"]]
         self.ordered = sold.groupby("order_id")["ordered_at"].min().sort_values()
         self.days = sorted(set(self.ordered.dt.normalize()))
@@ -77,11 +77,15 @@ class Person:
 def people(shop):
     orders = pd.read_parquet(shop.home / "orders.parquet")
     events = pd.read_parquet(shop.home / "events.parquet")
-    orders, events = orders[orders["ordered_at"] < AS_OF], events[events["occurred_at"] < AS_OF]
-    seen = {"orders": dict(list(orders.groupby("customer_id"))), "events": dict(list(events.groupby("customer_id")))}
+    contacts = pd.read_parquet(shop.home / "contacts.parquet").query("arm != 'control'")
+    tables = [
+        rows[rows[at] < AS_OF]
+        for rows, at in ((orders, "ordered_at"), (events, "occurred_at"), (contacts, "contacted_at"))
+    ]
+    seen = [dict(list(rows.groupby("customer_id"))) for rows in tables]
 
     def person(name):
-        return Person(seen["orders"].get(name, orders.head(0)), seen["events"].get(name, events.head(0)))
+        return Person(*(theirs.get(name, rows.head(0)) for theirs, rows in zip(seen, tables, strict=True)))
 
     return person
 
@@ -172,7 +176,21 @@ def _not_yet(person, row, word):
     assert person.last(WORDS.get(word, word.replace(" ", "_"))) is None
 
 
+def _sent(person, row, since, sent, answered):
+    days = person.contacts["contacted_at"].dt.normalize()
+    assert int(since) == (AS_OF - days.max()).days
+    lately = days[days >= AS_OF - pd.Timedelta(days=365)]
+    assert int(sent) == len(lately)
+    assert int(answered) == sum(any(0 <= (day - at).days < 14 for day in person.days) for at in lately)
+
+
+def _never_sent(person, row):
+    assert person.contacts.empty
+
+
 SENTENCES = {
+    r"last contacted (\d+) days? ago, (\d+) times? in the last 365 days, (\d+) of them answered by an order": _sent,
+    r"never contacted by a campaign": _never_sent,
     r"last order (\d+) days? ago, ([\d.]+) times (the usual |the )(\d+) days?(?: to be expected)?": _recency,
     r"has never ordered": _never,
     r"first order (\d+) days? ago": _first,

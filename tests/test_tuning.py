@@ -32,7 +32,7 @@ def shop(tmp_path_factory):
 def past(shop):
     tables = clm.read_tables(shop)
     day = parse_day(AS_OF)
-    return collect_examples(prepare(tables), shop, training_as_ofs(shop, tables.first_day, day), day), tables.meanings
+    return collect_examples(prepare(tables), shop, training_as_ofs(shop, tables.first_day, day), day), tables.inputs
 
 
 def test_the_usual_way_is_tried_first_and_the_best_is_no_worse_where_it_was_chosen(shop, past):

@@ -31,5 +31,5 @@ def campaign_ratios() -> list[Feature]:
     """List the share of a year's contacts that were answered; null where there was none."""
     contacts, answered = nw.col("contacts_last_365d"), nw.col("contacts_answered_last_365d")
     return [
-        Feature("contacts_answered_last_365d_share", "share of the last 365 days' contacts that an order followed", nw.when(contacts > 0).then(answered / (contacts * 1.0)), "campaigns", None),
+        Feature("contacts_answered_share_last_365d", "share of the last 365 days' contacts that an order followed", nw.when(contacts > 0).then(answered / (contacts * 1.0)), "campaigns", None),
     ]  # fmt: skip

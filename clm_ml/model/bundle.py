@@ -115,8 +115,11 @@ class Model:
         ordered = complete["orders_ever"].to_numpy() > 0
         teller = Teller(self.task, self.currency)
         themes = {feature.name: feature.theme for feature in catalogue(self.task, self.inputs)}
+        silent = self.attributes.columns()  # no reason speaks of what somebody is
         told = [
-            teller.tell(complete[who], learner.contributions(complete[who]), themes)
+            teller.tell(
+                complete[who], learner.contributions(complete[who]).drop(columns=silent, errors="ignore"), themes
+            )
             for who, learner in ((ordered, self.customers), (~ordered, self.visitors))
             if learner is not None and who.any()
         ]

@@ -122,6 +122,14 @@ def _engagement(row: Row, teller: Teller) -> str:
     return f"{seen}, {_count(row[f'events_last_{teller.window}d'], 'event')} in the last {teller.window} days"
 
 
+def _campaigns(row: Row, _: Teller) -> str:
+    if _is_missing(row["days_since_last_contact"]):
+        return "never contacted by a campaign"
+    since = f"last contacted {_count(row['days_since_last_contact'], 'day')} ago"
+    sent, answered = (row[f"contacts_{name}last_365d"] for name in ("", "answered_"))
+    return f"{since}, {_count(sent, 'time')} in the last 365 days, {answered:.0f} of them answered by an order"
+
+
 def _event_fact(meaning: str) -> Callable[[Row, Teller], str]:
     """Tell of one meaning of events: the last 30 days against the two months before."""
     word = {"email_open": "opened e-mail", "email_click": "clicked e-mail"}.get(meaning, meaning.replace("_", " "))
@@ -147,6 +155,7 @@ _FACTS: dict[str, Callable[[Row, Teller], str]] = {
     "money": _money,
     "returns": _returns,
     "engagement": _engagement,
+    "campaigns": _campaigns,
 }
 
 
