@@ -179,6 +179,17 @@ def test_whoever_comes_later_does_not_decide_who_is_sampled(shop, crowd):
     pd.testing.assert_frame_equal(first.frame, again.frame, check_exact=True)
 
 
+def test_a_sample_is_taken_of_every_table_and_given_back(shop, crowd):
+    """A kept frame that is given back twice, or not at all, is an error of the engine or a leak."""
+    tables = shop(*crowd, [("p1", "2024-01-06", "spring", None)])
+    config, days = config_with(14, max_examples=1000), [parse_day("2024-03-01")]
+    prepared = prepare(tables)
+    before = tables.engine.rows("SELECT count(*) FROM duckdb_tables()")
+    assert collect_examples(prepared, config, days, END).sampled_share < 1
+    # What is left is the list of those sampled.
+    assert tables.engine.rows("SELECT count(*) FROM duckdb_tables()")[0][0] == before[0][0] + 1
+
+
 def test_whoever_is_sampled_has_the_row_they_have_among_everyone(shop, crowd):
     tables, days = shop(*crowd), [parse_day("2024-03-01")]
     config = config_with(14, max_examples=1000)

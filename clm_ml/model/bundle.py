@@ -115,15 +115,16 @@ class Model:
         ordered = complete["orders_ever"].to_numpy() > 0
         teller = Teller(self.task, self.currency)
         themes = {feature.name: feature.theme for feature in catalogue(self.task, self.inputs)}
-        silent = self.attributes.columns()  # no reason speaks of what somebody is
         told = [
-            teller.tell(
-                complete[who], learner.contributions(complete[who]).drop(columns=silent, errors="ignore"), themes
-            )
+            teller.tell(complete[who], self._behaviour(learner.contributions(complete[who])), themes)
             for who, learner in ((ordered, self.customers), (~ordered, self.visitors))
             if learner is not None and who.any()
         ]
         return pd.concat(told).reindex(complete.index) if told else reason_columns(complete.index)
+
+    def _behaviour(self, contributions: pd.DataFrame) -> pd.DataFrame:
+        """Leave out attributes: no reason speaks of what somebody is, only of what they did."""
+        return contributions.drop(columns=self.attributes.columns(), errors="ignore")
 
     def _estimates(self, frame: pd.DataFrame) -> pd.DataFrame:
         ordered = frame["orders_ever"].to_numpy() > 0

@@ -111,7 +111,7 @@ def only(prepared: Prepared, customers: Frame) -> Prepared:
     kept: dict[str, Any] = {
         name: prepared.tables.engine.keep(frame) for name, frame in _theirs(prepared, customers).items()
     }
-    return replace(prepared, **kept, added={name: frame for name, frame in kept.items() if name != "customers"})
+    return replace(prepared, **kept, added={name: kept[name] for name in kept if name not in ("customers", "contacts")})
 
 
 def in_parts(prepared: Prepared) -> list[Prepared]:
