@@ -19,7 +19,7 @@ from clm_ml.evaluation import fit_baselines, metrics, value_metrics
 from clm_ml.examples import Examples, collect_examples, training_as_ofs
 from clm_ml.features import catalogue
 from clm_ml.model import BOX_KIND, REASONS, learn, save_model
-from clm_ml.model.partner import fit_partner
+from clm_ml.model.partner import BENT_TERMS, fit_partner
 from clm_ml.model.reasons import Teller
 from clm_ml.snapshot import prepare
 from clm_ml.timeline import date_of, day_of
@@ -342,6 +342,22 @@ def test_the_partner_is_a_logistic_regression_on_logarithms():
     assert raw == pytest.approx(partner.contributions(frame).sum(axis=1) + partner.intercept)
     assert (raw > 0).astype(int).tolist() == came
     assert partner.means[0] == pytest.approx(np.log1p(frame["days_since_last_order"]).mean())
+
+
+def test_the_trees_partner_bends_and_its_terms_answer_for_features():
+    frame = pd.DataFrame({
+        "days_since_last_order": [1, 5, 9, 80, 90, 200, 20, 40],
+        "days_since_first_order": [90, 80, 9, 80, 120, 200, 30, 40],
+        "orders_ever": [9, 8, 1, 1, 2, 1, 4, 1],
+        "order_days_ever": [9, 8, 1, 1, 2, 1, 4, 1],
+        "amount_ever": [90.0, 20, 30, 20, 10, -5, 44, 12],
+    })  # fmt: skip
+    partner = fit_partner(frame, [1, 1, 1, 0, 0, 0, 1, 0], BENT_TERMS)
+    shares = partner.contributions(frame)
+    assert sorted(shares) == ["amount_ever", "days_since_last_order", "order_days_ever", "order_days_per_30d"]
+    assert partner.raw(frame) == pytest.approx(shares.sum(axis=1) + partner.intercept)
+    by_hand = np.log1p(frame["order_days_ever"] - 1) * frame["days_since_last_order"] / frame["days_since_first_order"]
+    assert partner.means[partner.terms.index("silent share by repeats")] == pytest.approx(by_hand.mean())
 
 
 def test_contributions_and_the_mean_add_up_to_the_log_odds(model, features):

@@ -18,7 +18,7 @@ import pandas as pd
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from clm_ml.model.partner import RFM_COLUMNS, Partner, fit_partner
+from clm_ml.model.partner import BENT_TERMS, Partner, fit_partner
 from clm_ml.model.trees import Trees, fit_trees
 
 __all__ = ["Blend", "Probability", "fit_probability"]
@@ -63,7 +63,8 @@ class Probability:
         shares = pd.DataFrame(self.trees.contributions(features)[:, :-1], columns=list(self.trees.columns))
         shares *= self.blend.weight if self.partner is not None else 1.0
         if self.partner is not None:
-            shares[list(RFM_COLUMNS)] += (1 - self.blend.weight) * self.partner.contributions(features)
+            theirs = self.partner.contributions(features).reset_index(drop=True)
+            shares[theirs.columns] += (1 - self.blend.weight) * theirs
         return (shares * self.blend.slope).set_index(features.index)
 
 
@@ -107,7 +108,7 @@ def _learners(
     frame: pd.DataFrame, columns: Sequence[str], signs: Mapping[str, int], seed: int, with_partner: bool
 ) -> list[Any]:
     trees = fit_trees(frame[list(columns)], frame["ordered"], signs, "binary", seed)
-    return [trees, fit_partner(frame, frame["ordered"])] if with_partner else [trees]
+    return [trees, fit_partner(frame, frame["ordered"], BENT_TERMS)] if with_partner else [trees]
 
 
 def _find_blend(logits: Sequence[Floats], ordered: Any) -> tuple[float, float]:
