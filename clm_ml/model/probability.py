@@ -18,7 +18,7 @@ import pandas as pd
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from clm_ml.model.partner import BENT_TERMS, Partner, fit_partner
+from clm_ml.model.partner import BENT_TERMS, ENGAGED_TERMS, Partner, fit_partner
 from clm_ml.model.trees import Trees, fit_trees
 
 __all__ = ["Blend", "Probability", "fit_probability"]
@@ -108,7 +108,10 @@ def _learners(
     frame: pd.DataFrame, columns: Sequence[str], signs: Mapping[str, int], seed: int, with_partner: bool
 ) -> list[Any]:
     trees = fit_trees(frame[list(columns)], frame["ordered"], signs, "binary", seed)
-    return [trees, fit_partner(frame, frame["ordered"], BENT_TERMS)] if with_partner else [trees]
+    if not with_partner:
+        return [trees]
+    terms = ENGAGED_TERMS if "days_since_last_event" in frame else BENT_TERMS
+    return [trees, fit_partner(frame, frame["ordered"], terms)]
 
 
 def _find_blend(logits: Sequence[Floats], ordered: Any) -> tuple[float, float]:
