@@ -54,7 +54,9 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--customers", type=int, default=100_000)
     parser.add_argument("--shop", type=Path, help="a simulated shop; drawn into this folder if it is not there")
     parser.add_argument("--memory-limit", default="4GB", help="the engine's; the process needs some more")
-    parser.add_argument("--steps", nargs="+", choices=list(STEPS), default=[step for step in STEPS if step != "train"])
+    parser.add_argument(
+        "--steps", nargs="+", choices=list(STEPS), default=[step for step in STEPS if step not in ("train", "night")]
+    )
     parser.add_argument("--peers", nargs="*", choices=PEERS, help="all, if none is named")
     parser.add_argument("--peer-customers", type=int, nargs="+", default=(1_000, 10_000), help="for featuretools")
     parser.add_argument("--repeat", type=int, default=1, help="run each step so often, and tell the medians")

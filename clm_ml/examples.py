@@ -6,14 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil
 
-import numpy as np
+import narwhals as nw
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from clm_ml.config import Config
 from clm_ml.errors import TimelineError
 from clm_ml.features import build_features
 from clm_ml.labels import outcomes, refuse_open
-from clm_ml.snapshot import Prepared, orders_known_by, take_snapshot
+from clm_ml.snapshot import Prepared, only, orders_known_by, take_snapshot
 from clm_ml.timeline import as_ofs_before, date_of, day_of, label_window
 
 __all__ = ["Examples", "collect_examples", "training_as_ofs"]
@@ -24,7 +26,8 @@ class Examples:
     """Features and labels, keyed by `as_of` and `customer_id` and sorted by them.
 
     `frame` has the features of `build_features` and two labels: `ordered` (0 or 1 in the label window) and
-    `spent` (amount in it after returns, in the currency; 0 where nothing happened).
+    `spent` (amount in it after returns, in the currency; 0 where nothing happened). Whole numbers are of the narrowest
+    type that holds them: what is computed of them is to be computed as float.
     """
 
     frame: pd.DataFrame
@@ -36,8 +39,11 @@ class Examples:
         return sorted(int(day) for day in self.frame["as_of"].unique())
 
     def at(self, as_ofs: Sequence[int]) -> Examples:
-        """Keep the examples of some as_ofs."""
-        return Examples(self.frame[self.frame["as_of"].isin(as_ofs)].reset_index(drop=True), self.sampled_share)
+        """Keep the examples of some as_ofs; those that follow on each other are not copied."""
+        days = self.frame["as_of"]
+        rows = self.frame.iloc[days.searchsorted(min(as_ofs)) : days.searchsorted(max(as_ofs), side="right")]
+        is_asked = rows["as_of"].isin(as_ofs)
+        return Examples((rows if is_asked.all() else rows[is_asked]).reset_index(drop=True), self.sampled_share)
 
 
 def training_as_ofs(config: Config, first_day: int, as_of: int) -> tuple[int, ...]:
@@ -100,17 +106,44 @@ def collect_examples(
     """
     known_by = min(known_by, prepared.tables.complete_until)
     people = take_snapshot(prepared, max(as_ofs)).customer_ids()  # nobody who comes later decides who is sampled
-    engine, orders = prepared.tables.engine, orders_known_by(prepared, known_by)
+    engine = prepared.tables.engine
     share = min(1.0, config.train.max_examples / max(1, engine.count(people) * len(as_ofs)))
-    sample = None if share == 1.0 else engine.sample(people, "customer_id", share)
-    frames = []
+    asked = prepared if share == 1.0 else only(prepared, engine.sample(people, "customer_id", share))
+    orders, parts = orders_known_by(asked, known_by), []
     for as_of in sorted(as_ofs):
         window = label_window(as_of, config.task.horizon_days)
         refuse_open(window, known_by)
-        features = build_features(take_snapshot(prepared, as_of, sample), config.task)
+        features = build_features(take_snapshot(asked, as_of), config.task)
         labelled = features.join(outcomes(orders, window), on="customer_id", how="left")
-        frames.append(engine.collect(labelled, "customer_id").to_pandas())
+        labelled = labelled.with_columns(nw.col("ordered").fill_null(0), nw.col("spent").fill_null(0.0))
+        parts += [_narrow(batch) for batch in engine.batches(labelled, "customer_id")]
         tick(date_of(as_of).isoformat())
-    frame = pd.concat(frames, ignore_index=True)
-    frame = frame.assign(ordered=frame["ordered"].fillna(0).astype(np.int8), spent=frame["spent"].fillna(0.0))
-    return Examples(frame, share)
+    if asked is not prepared:
+        asked.drop()
+    examples = pa.concat_tables(parts, promote_options="permissive")
+    parts.clear()
+    return Examples(examples.to_pandas(split_blocks=True, self_destruct=True), share)
+
+
+_EXACT = 2**24  # whole numbers up to here are exact in 32 bits of float, which can also be missing
+
+
+def _narrow(batch: pa.RecordBatch) -> pa.Table:
+    """Give whole numbers the narrowest type that holds them: there are many examples, and most numbers are small.
+
+    What is not narrowed is copied: a column of the engine's would hold fast the whole batch it came in.
+    """
+    narrowed = pa.record_batch({name: _narrowed(batch.column(name)) for name in batch.schema.names})
+    return pa.Table.from_batches([narrowed.copy_to(pa.default_cpu_memory_manager())])
+
+
+def _narrowed(column: pa.Array) -> pa.Array:
+    if not pa.types.is_integer(column.type):
+        return column
+    least, most = (bound.as_py() or 0 for bound in pc.min_max(column).values())
+    if column.null_count:
+        return column.cast(pa.float32() if max(-least, most) < _EXACT else pa.float64())
+    return column.cast(next(kind for kind, bound in _KINDS if max(-least, most) < bound))
+
+
+_KINDS = ((pa.int16(), 2**15), (pa.int32(), 2**31), (pa.int64(), 2**64))

@@ -28,8 +28,9 @@ from clm_ml.btyd import (
     fit_pareto_nbd,
 )
 from clm_ml.btyd.bg_nbd import bg_nbd_likelihood
+from clm_ml.btyd.fitting import climb
 from clm_ml.btyd.gamma_gamma import gamma_gamma_likelihood
-from clm_ml.btyd.integrals import mean_over_beta, power_integral
+from clm_ml.btyd.integrals import FURTHEST, mean_over_beta, power_integral
 from clm_ml.btyd.pareto_nbd import pareto_nbd_likelihood
 from clm_ml.errors import ModelError
 
@@ -311,16 +312,16 @@ def shop():
     return np.stack([x, np.ceil(last / 10) * 10, np.full(len(x), 300.0)], axis=1)
 
 
+@pytest.mark.parametrize("unit", [7, 1e9])
 @pytest.mark.parametrize("fit", FITS)
-def test_the_unit_of_time_does_not_matter(fit, shop):
-    days, weeks = fit(drawn(shop)), fit(drawn(shop * (1, 1 / 7, 1 / 7)))
-    units = (1, 7, 1, 7) if isinstance(days, ParetoNbd) else (1, 7, 1, 1)
-    assert_allclose(numbers_of(days), numbers_of(weeks) * units, rtol=1e-5)
-    assert_allclose(days.log_likelihood, weeks.log_likelihood - shop[:, 0].sum() * np.log(7), atol=2e-4)
-    in_days, in_weeks = (
-        model.next_order_days(drawn(shop * (1, k, k)), 0.3) for model, k in ((days, 1), (weeks, 1 / 7))
-    )
-    assert_allclose(in_days, in_weeks * 7, rtol=1e-4)
+def test_the_unit_of_time_does_not_matter(fit, unit, shop):
+    in_days, in_units = drawn(shop), drawn(shop * (1, 1 / unit, 1 / unit))
+    days, units = fit(in_days), fit(in_units)
+    assert not units.is_regularised
+    factors = (1, unit, 1, unit) if isinstance(days, ParetoNbd) else (1, unit, 1, 1)
+    assert_allclose(numbers_of(days), numbers_of(units) * factors, rtol=1.1e-5)
+    assert_allclose(days.log_likelihood, units.log_likelihood - shop[:, 0].sum() * np.log(unit), atol=2e-4)
+    assert_allclose(days.next_order_days(in_days, 0.3), units.next_order_days(in_units, 0.3) * unit, rtol=1e-4)
 
 
 @pytest.mark.parametrize("fit", FITS)
@@ -328,8 +329,30 @@ def test_each_different_history_once_teaches_what_all_of_them_do(fit, shop):
     together, everybody = drawn(shop), apart(shop)
     assert len(together.customers) < len(everybody.customers) / 3
     first, second = fit(together), fit(everybody)
-    assert_allclose(numbers_of(first), numbers_of(second), rtol=1e-5)
+    assert_allclose(numbers_of(first), numbers_of(second), rtol=1.1e-5)
     assert_allclose(first.expected_orders(together, 90), first.expected_orders(everybody, 90), rtol=1e-12)
+
+
+def test_customers_are_thinned_evenly(shop):
+    whole = drawn(shop)
+    some = whole.thinned(300)
+    assert some.customers.sum() == 300
+    assert some.customers.min() >= 1
+    share = some.customers[some.repeat_order_days == 0].sum() / 300
+    assert_allclose(share, np.mean(shop[:, 0] == 0), atol=0.01)
+    assert whole.thinned(len(shop)) is whole
+
+
+@pytest.mark.parametrize("fit", FITS)
+def test_numbers_have_the_digits_of_their_evidence(fit, shop):
+    for number in numbers_of(fit(drawn(shop))):
+        assert float(f"{number:.6g}") == number
+
+
+def test_the_top_is_flat():
+    likelihood = gamma_gamma_likelihood(*spent(2000, seed=3))
+    top = np.log(climb(likelihood, likelihood, (2, 2, 1), [(0, 0, 0)]).numbers)
+    assert_allclose(likelihood(top)[1], np.zeros(3), atol=1e-8)
 
 
 @pytest.mark.parametrize("fit", FITS)
@@ -406,6 +429,20 @@ def test_probabilities_are_probabilities_and_grow_with_time(kind, logs, historie
     assert np.all((waits[0] > 0) & (waits[0] <= waits[1]) & (waits[1] <= waits[2]))
 
 
+@settings(max_examples=25)
+@given(st.sampled_from(FITS), histories_drawn())
+def test_every_log_is_learned_or_refused(fit, histories):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        if not histories.days_observed.any():
+            with pytest.raises(ModelError):
+                fit(histories)
+            return
+        model = fit(histories)
+    assert np.isfinite([*numbers_of(model), model.log_likelihood]).all()
+    assert np.isfinite(model.expected_orders(histories, 365.0)).all()
+
+
 @pytest.mark.parametrize("model", MODELS, ids=name_of)
 def test_five_thousand_orders_in_twenty_years_overflow_nothing(model):
     histories = drawn([(5000, 7299.0, 7300.0), (5000, 7000.0, 7300.0), (5000, 1.0, 7300.0), (1, 7300.0, 7300.0)])
@@ -413,9 +450,29 @@ def test_five_thousand_orders_in_twenty_years_overflow_nothing(model):
     assert alive[0] > 0.5 > alive[1]
     assert alive[2] == 0.0
     assert_allclose(model.order_probability(histories, 30.0)[0], alive[0], rtol=1e-3)
+    ever = model.order_probability(histories, 1e9)
+    assert np.all(ever <= alive)
     still = model.expected_orders(histories, 7300.0)[0] / alive[0]
     assert 200 < still <= (5000 + model.r) / (7300 + model.alpha) * 7300
     assert_allclose(model.next_order_days(histories, 0.01)[0], -np.log(1 - 0.01 / alive[0]) * 1.46, rtol=0.01)
+
+
+def test_where_nobody_ever_leaves_no_order_is_more_than_certain():
+    model, often = ParetoNbd(0.17, 0.0014, 1e-40, 0.003), drawn([(1, 552.0, 552.0), (40, 552.0, 552.0)])
+    assert model.order_probability(often, 1e20).tolist() == [1.0, 1.0]
+
+
+def test_a_quantile_just_within_reach_has_a_wait_and_one_just_beyond_has_none():
+    rng = np.random.default_rng(0)
+    for repeats in (0, 1, 5, 60, 475) * 20:
+        model, observed = ParetoNbd(*np.exp(rng.uniform(-7, 7, 4))), rng.uniform(1, 7300)
+        one = drawn([(repeats, observed if repeats else 0.0, observed)])
+        ever = float(model.order_probability(one, (min(model.alpha, model.beta) + observed) * np.expm1(FURTHEST))[0])
+        for share in (1 - 2e-9, 0.999, 0.5, 1e-9) if ever else ():
+            wait = model.next_order_days(one, ever * share)
+            assert_allclose(model.order_probability(one, wait[0]), ever * share, rtol=1e-9)
+        for share in (1 - 1e-10, 1 - 3e-16, 1.0) if ever else ():
+            assert model.next_order_days(one, ever * share) == np.inf
 
 
 def test_a_one_time_buyer_is_alive_by_assumption_in_bg_nbd_only():
@@ -459,6 +516,7 @@ DEGENERATE = {
     "some were first seen on the last day": [(0, 0.0, 0.0), (0, 0.0, 0.0), (2, 5.0, 9.0)],
     "a huge unit": [(k % 4, 9e11 * (k % 4 > 0), 1e12) for k in range(100)],
     "a tiny unit": [(k % 4, 9e-10 * (k % 4 > 0), 1e-9) for k in range(100)],
+    "thousands within an instant": [(4675, 0.617, 21.4), (4158, 2e-11, 8.7e-7), (1327, 0.216, 0.68), (0, 0.0, 7.8e-7)],
     "robots among one-time buyers": [(0, 0.0, 7300.0)] * 300 + [(5000, 7299.0, 7300.0)] * 3,
 }
 
@@ -481,7 +539,7 @@ def test_a_log_without_a_top_gets_a_weak_prior_and_finite_numbers(name, fit):
 def test_where_nobody_came_back_hardly_an_order_is_expected_but_not_none(fit):
     histories = drawn(DEGENERATE["nobody came back"])
     expected = fit(histories).expected_orders(histories, 90.0).sum()
-    assert 0 < expected < 1
+    assert 0.01 < expected < 1
 
 
 @pytest.mark.parametrize("fit", FITS)
@@ -564,8 +622,8 @@ def test_an_expected_amount_lies_between_ones_own_mean_and_the_population_s():
 
 
 def test_who_tells_nothing_has_the_population_s_amount():
-    given = ([0, 3, 3, None, 2], [None, 0.0, -5.0, 9.0, np.nan])
-    assert_allclose(SPENDING.expected_amount(*given), np.full(5, SPENDING.population_mean))
+    given = ([0, 3, 3, None, 2, 2, np.inf], [None, 0.0, -5.0, 9.0, np.nan, np.inf, 9.0])
+    assert_allclose(SPENDING.expected_amount(*given), np.full(7, SPENDING.population_mean))
 
 
 def test_numbers_of_amounts_come_back_from_what_they_drew():
@@ -583,8 +641,14 @@ def test_the_currency_does_not_matter():
 
 def test_amounts_that_tell_nothing_are_left_out_of_learning():
     repeats, amounts = spent(300, seed=5)
-    more = np.r_[repeats, 0, 2, 2, 1], np.r_[amounts, 9.0, 0.0, -3.0, np.nan]
+    more = np.r_[repeats, 0, 2, 2, 1, 1], np.r_[amounts, 9.0, 0.0, -3.0, np.nan, np.inf]
     assert fit_gamma_gamma(*more) == fit_gamma_gamma(repeats, amounts)
+
+
+def test_the_order_of_amounts_changes_no_bit():
+    repeats, amounts = spent(5000, seed=8)
+    mixed = np.random.default_rng(1).permutation(5000)
+    assert fit_gamma_gamma(repeats[mixed], amounts[mixed]) == fit_gamma_gamma(repeats, amounts)
 
 
 @pytest.mark.parametrize(

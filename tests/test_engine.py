@@ -728,6 +728,23 @@ def test_a_kept_frame_is_not_computed_again(engine):
     assert engine.collect(kept, "x") == engine.collect(kept, "x")
 
 
+PARTS = [("o1", "p1", 1.0, "a"), ("o1", "p1", 1.0, "b"), ("o2", "p1", 1.0, "a"), ("o2", "p1", 1.0, "a"), (None,) * 4]
+
+
+@pytest.mark.parametrize("telling", [(), ("order", "product"), ("order",), ("product", "paid"), ("order", "word")])
+@pytest.mark.parametrize(("rows", "again"), [(PARTS, [PARTS[3]]), (PARTS[:3], None), ([PARTS[4]] * 3, [PARTS[4]] * 2)])
+def test_rows_equal_in_all_columns_are_flagged_whatever_tells_them_apart(engine, telling, rows, again):
+    names = ("order", "product", "paid", "word")
+    given = engine.given(pa.table(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))))
+    found = engine.repeats(given, names, "again", telling)
+    if again is None:
+        assert found is None
+    else:
+        told = engine.collect(found).to_pylist()
+        assert len(told) == len(rows)
+        assert [tuple(row[name] for name in names) for row in told if row["again"]] == again
+
+
 def test_batches_hold_all_rows_in_order(engine):
     batches = list(engine.batches(numbers(engine, BATCH_ROWS + 10, "hash(range)"), "n"))
     assert max(len(batch) for batch in batches) <= BATCH_ROWS

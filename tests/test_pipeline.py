@@ -289,16 +289,15 @@ def test_reasons_are_given_to_those_with_the_most_value_at_risk(shop, box, tmp_p
     assert everyone.drop_columns(list(REASONS)).equals(nobody.drop_columns(list(REASONS)))
 
 
-def test_ties_in_value_at_risk_go_to_the_smaller_customer_id_and_visitors_come_last():
-    from clm_ml.pipeline.scores import _Chosen
+def test_ties_in_value_at_risk_go_to_the_smaller_customer_id_and_visitors_come_last(shop):
+    from clm_ml.engine import open_engine
+    from clm_ml.pipeline.scores import _most_at_risk
 
-    batches = [(np.array([1.0, np.nan, 5.0]), np.array(list("abc"))), (np.array([5.0, 1.0]), np.array(list("de")))]
-    for most, places in ((0, []), (1, [2]), (3, [0, 2, 3]), (4, [0, 2, 3, 4]), (99, [0, 1, 2, 3, 4])):
-        chosen = _Chosen(most)
-        for batch in batches:
-            chosen.see(*batch)
-        assert chosen.places.tolist() == places
-        assert chosen.ids()["customer_id"].to_pylist() == ["abcde"[place] for place in places]
+    engine = open_engine(shop)
+    scores = engine.given(pd.DataFrame({"customer_id": list("dbcea"), "value_at_risk": [5.0, None, 5.0, 1.0, 1.0]}))
+    for most, ids in ((1, "c"), (3, "acd"), (4, "acde"), (99, "abcde")):
+        chosen = engine.collect(_most_at_risk(scores, most), "customer_id")
+        assert chosen["customer_id"].to_pylist() == list(ids)
 
 
 def test_the_same_rows_are_scored_to_the_same_bytes_in_batches_of_any_size(shop, box, tmp_path, monkeypatch):

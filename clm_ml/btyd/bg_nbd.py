@@ -137,8 +137,7 @@ def _learned(histories: Histories, early_chances: int) -> dict[str, Any]:
 def bg_nbd_likelihood(early_chances: int) -> RowLikelihood:
     """Give the likelihood of order histories under BG/NBD (0 early chances to leave) or MBG/NBD (1).
 
-    It is what staying till the end contributes, times one and the odds to have left; a factor that depends on the
-    histories alone is missing in both models, as in print.
+    It is the density of the order days: what staying till the end contributes, times one and the odds to have left.
     """
 
     def likelihood(numbers: Floats, histories: Histories) -> tuple[Floats, Floats]:

@@ -91,7 +91,7 @@ def climb(likelihood: Likelihood, rough: Likelihood, look: Sequence[float], star
     tops = [_ascend(rough, centre + np.asarray(start), centre) for start in starts]
     begin = max(tops, key=lambda top: rough(top)[0])
     top, weakest = _polish(likelihood, _ascend(likelihood, begin, centre))
-    missing = weakest < _PRIOR_PRECISION or bool(np.any(np.abs(top - centre) > _FURTHEST - 0.01))
+    missing = weakest < _PRIOR_PRECISION
     if missing:
         prior = _with_prior(likelihood, centre)
         top, _ = _polish(prior, _ascend(prior, (begin + centre) / 2, centre))
@@ -142,13 +142,16 @@ def _polish(likelihood: Likelihood, top: Floats) -> tuple[Floats, float]:
     """Take Newton's last steps, and tell the information in the direction of which least is known."""
     information = _information(likelihood, top)
     weakest = float(np.linalg.eigvalsh(information)[0])
-    value, slope = likelihood(top)
+    slope = likelihood(top)[1]
     for _ in range(4 if weakest > 1e-6 else 0):
         step = np.linalg.solve(information, slope)
-        higher, flatter = likelihood(top + step)
-        if not (np.abs(step).max() < 1.0 and higher >= value):
+        if np.abs(step).max() > 1.0:
             break
-        top, value, slope = top + step, higher, flatter
+        flatter = likelihood(top + step)[1]
+        # Judged by the slope: near the top the likelihood itself only changes in digits that rounding has spoilt.
+        if np.abs(flatter).max() >= np.abs(slope).max():
+            break
+        top, slope = top + step, flatter
     return top, weakest
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-__all__ = ["BATCH_ROWS", "rechunked", "write_batches"]
+__all__ = ["BATCH_ROWS", "OnBatch", "rechunked", "write_batches"]
 
 BATCH_ROWS = 65_536
+
+OnBatch = Callable[[pa.RecordBatch], pa.RecordBatch]
 
 
 def rechunked(batches: Iterable[pa.RecordBatch], rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:

@@ -6,8 +6,7 @@ The only room that knows DuckDB. What leaves it are lazy Narwhals frames, Arrow 
 from __future__ import annotations
 
 import tempfile
-import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,26 +15,25 @@ import duckdb
 import narwhals as nw
 import pyarrow as pa
 
-from clm_ml.config import Config, Table
-from clm_ml.engine.batches import BATCH_ROWS
+from clm_ml.config import Config
+from clm_ml.engine.batches import BATCH_ROWS, OnBatch, write_batches
 from clm_ml.engine.expression import as_literal, quoted
-from clm_ml.engine.language import OF_THE_CONFIG, Language, beside_sql
-from clm_ml.engine.postgres import Stream, is_postgres, stream
+from clm_ml.engine.language import OF_THE_CONFIG, beside_sql
+from clm_ml.engine.origins import ALL_OF, UNREAD, Origins
 from clm_ml.engine.repeats import repeated
-from clm_ml.engine.sources import SHOP, Source, files_to_sql, find_files, is_text, names_a_table, table_to_sql
+from clm_ml.engine.sources import SHOP
+from clm_ml.engine.watching import watched
 from clm_ml.engine.words import first_sentence, in_words
 from clm_ml.errors import ConfigError, DataError
 
 __all__ = ["Engine", "open_embedded"]
 
+Frame = nw.LazyFrame[Any]
+
 _DIGESTS = 1_000_000
 
-_ALL_OF = "SELECT * FROM "
-_LOOK_SECONDS, _FALL_PERCENT = 0.3, 20.0
-_UNREAD = "the tables cannot be read to their end"
 
-
-class Engine(Language):
+class Engine(Origins):
     """One DuckDB connection, its settings, and the frames kept in it.
 
     A frame may be used by the engine that made it, as long as that is open. While `batches` are being read the
@@ -45,189 +43,58 @@ class Engine(Language):
     def __init__(self, connection: Any, zone: str, spill: Path) -> None:
         super().__init__(connection, zone)
         self._spill = spill
-        self._kept = 0
 
     def close(self) -> None:
         """Give back memory and spill files."""
         self._connection.close()
 
-    # reading ---------------------------------------------------------------------------------------------
-
-    def files(self, name: str, table: Table, config: Config) -> dict[str, tuple[int, int]]:
-        """List the files of a table with their sizes and times of change; none if it lies in no files."""
-        source = str(table.source)
-        if table.query is not None or (config.engine != "duckdb" and names_a_table(source)):
-            return {}
-        with in_words(f"tables.{name} cannot be read"):
-            found = find_files(config.path(source), config.home, f"tables.{name}.source")
-        return {str(file): (file.stat().st_size, file.stat().st_mtime_ns) for file in found}
-
-    def source(self, name: str, table: Table, config: Config, but: Collection[str] = ()) -> Source:
-        """Find a table's rows: files (all but some), a table of the engine's or a query; with `where` applied.
-
-        The rows of a CSV, a query or of PostgreSQL are kept in the engine: to make them again costs more.
-
-        Raises:
-            DataError: if there is nothing there, or it cannot be read.
-            ConfigError: if the query or `where` is none.
-        """
-        key = f"tables.{name}"
-        with in_words(f"{key} cannot be read"):
-            found = self._filtered(self._origin(key, table, config, but), table.where, f"{key}.where")
-            if not found.is_text and (table.query is None or is_postgres(config.engine)):
-                return found
-            return Source(self._kept_as(found.sql), found.types, found.is_text)
-
-    def frame(self, name: str, rows: Any, table: Table) -> Source:
-        """Take a frame that a notebook holds (pandas, Polars, Arrow, DuckDB) as a source; with `where` applied.
-
-        Raises:
-            DataError: if a column of it mixes types, or two have the same name.
-            ConfigError: if `where` is no condition.
-        """
-        view = f"given_{self._next()}"
-        try:
-            arrow = nw.from_native(rows).lazy().collect(backend="pyarrow").to_native()
-        except pa.ArrowException:
-            raise DataError(f"tables.{name}: a column of the given frame mixes values of different types.") from None
-        except nw.exceptions.DuplicateError:
-            raise DataError(f"tables.{name}: two columns of the given frame have the same name.") from None
-        self._connection.register(view, arrow)
-        return self._filtered(self._described(f"SELECT * FROM {view}"), table.where, f"tables.{name}.where")
-
-    def given(self, rows: Any) -> nw.LazyFrame[Any]:
-        """Take rows held in memory as a lazy frame of this engine, to join with others."""
-        view = f"given_{self._next()}"
-        self._connection.register(view, nw.from_native(rows).lazy().collect(backend="pyarrow").to_native())
-        return self.lazy(f"SELECT * FROM {view}")
-
-    def _origin(self, key: str, table: Table, config: Config, but: Collection[str]) -> Source:
-        if is_postgres(config.engine) and (table.query is not None or names_a_table(str(table.source))):
-            return self._streamed(stream(config.engine, table, key))
-        if table.query is not None:
-            return self._query(table.query, f"{key}.query")
-        source = str(table.source)
-        if config.engine != "duckdb" and names_a_table(source):
-            return self._described(table_to_sql(source, f"{key}.source", self.rows))
-        files = find_files(config.path(source), config.home, f"{key}.source")
-        asked = [file for file in files if str(file) not in but]
-        rows = files_to_sql(asked or files[:1], f"{key}.source")
-        return self._described(rows if asked else f"SELECT * FROM ({rows}) WHERE false", is_text(files[0]))
-
-    def _query(self, query: str, where: str) -> Source:
-        try:
-            kinds = [statement.type for statement in self._connection.extract_statements(query)]
-            if kinds == [duckdb.StatementType.SELECT]:
-                return self._described(f"SELECT * FROM (\n{query.strip().rstrip(';')}\n)")
-        except OF_THE_CONFIG as error:
-            raise ConfigError(f"{where}: {first_sentence(error)}.") from None
-        raise ConfigError(f"{where}: this must be one SELECT.")
-
-    def _streamed(self, rows: Stream) -> Source:
-        name, given = f"kept_{self._next()}", f"given_{self._next()}"
-        columns = ", ".join(f"{quoted(column)} {kind}" for column, kind in rows.types.items())
-        self._connection.sql(f"CREATE TEMP TABLE {name} ({columns})")
-        for batch in rows.batches:
-            self._connection.register(given, batch)
-            self._connection.sql(f"INSERT INTO {name} FROM {given}")
-            self._connection.unregister(given)
-        return Source(f"SELECT * FROM {name}", rows.types)
-
-    def _described(self, sql: str, text: bool = False) -> Source:
-        return Source(sql, {row[0]: row[1] for row in self.asked(f"DESCRIBE {sql}")}, text)
-
-    def _filtered(self, source: Source, condition: str | None, where: str) -> Source:
-        if condition is None:
-            return source
-        sql = self.expression(condition, source, where)
-        if self.kind_of(sql, source, where) != "BOOLEAN":
-            raise ConfigError(f"{where}: {condition!r} is no condition.")
-        return Source(f"SELECT * FROM ({source.sql}) WHERE {sql}", source.types, source.is_text)
-
     @contextmanager
     def watched(self, tell: Callable[[float], None], queries: int = 1) -> Iterator[None]:
         """Tell now and then, while the block runs, which share of it is done, if it runs so many long queries."""
-        if not self._knows_how_far():
+        with watched(self._connection, tell, queries):
             yield
-            return
-        ended, state = threading.Event(), [0, 0.0]
-
-        def look() -> None:
-            while not ended.wait(_LOOK_SECONDS):
-                percent = self._connection.query_progress()
-                if percent < state[1] - _FALL_PERCENT:  # the next query has begun
-                    state[0] = min(state[0] + 1, queries - 1)
-                state[1] = max(percent, 0.0)
-                tell((state[0] + state[1] / 100) / queries)
-
-        watcher = threading.Thread(target=look, daemon=True)
-        watcher.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            watcher.join()
-
-    def _knows_how_far(self) -> bool:
-        """Let DuckDB take note of how far a query is, without a bar of its own; a notebook may lack what that needs."""
-        try:
-            self._connection.sql("SET enable_progress_bar = true")
-            self._connection.sql("SET enable_progress_bar_print = false")
-        except duckdb.InvalidInputException:
-            return False
-        return True
-
-    # running -----------------------------------------------------------------------------------------------
-
-    def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        """Run a query and fetch its rows: for counts and facts, not for tables."""
-        with in_words(_UNREAD):
-            return self.asked(sql)
 
     def execute(self, sql: str) -> None:
         """Run a statement that gives no rows."""
         self._connection.sql(sql)
 
-    def lazy(self, sql: str) -> nw.LazyFrame[Any]:
-        """See a query as a lazy frame; it runs again at every read."""
-        return nw.from_native(self._connection.sql(sql))
-
-    def keep(self, frame: nw.LazyFrame[Any], *order_by: str) -> nw.LazyFrame[Any]:
+    def keep(self, frame: Frame, *order_by: str) -> Frame:
         """Run a frame once and keep its rows in the engine, spilled to disk when memory is short."""
-        with in_words(_UNREAD):
+        with in_words(UNREAD):
             return self.lazy(self._kept_as(_ordered(frame, order_by)))
 
-    def drop(self, kept: nw.LazyFrame[Any]) -> None:
+    def drop(self, kept: Frame) -> None:
         """Give back the memory of a kept frame; it and what was made of it can be read no more."""
-        self._connection.sql(f"DROP TABLE {kept.to_native().sql_query().removeprefix(_ALL_OF)}")
+        self._connection.sql(f"DROP TABLE {kept.to_native().sql_query().removeprefix(ALL_OF)}")
 
-    def _kept_as(self, sql: str) -> str:
-        name = f"kept_{self._next()}"
-        self._connection.sql(f"CREATE TEMP TABLE {name} AS {sql}")
-        return f"{_ALL_OF}{name}"
-
-    def beside(self, source: Any, *layers: Mapping[str, str]) -> nw.LazyFrame[Any]:
+    def beside(self, source: Any, *layers: Mapping[str, str]) -> Frame:
         """Give a source's rows with columns computed beside its own, layer by layer (see `beside_sql`)."""
         return self.lazy(beside_sql(source.sql, layers))
 
-    def repeats(self, rows: nw.LazyFrame[Any], columns: Sequence[str], flag: str) -> nw.LazyFrame[Any] | None:
+    def repeats(self, rows: Frame, columns: Sequence[str], flag: str, telling: Sequence[str] = ()) -> Frame | None:
         """Flag all but one of the rows that are equal in some columns; None if there are none.
 
-        They are looked for by their hash, which is cheap, then to the letter.
+        They are looked for by the hash of those that tell rows apart best (`telling`), which is cheap, then by the
+        hash of all columns among the rows found, then to the letter.
         """
-        sql, key = _ordered(rows), ", ".join(map(quoted, columns))
-        digests = self.repeated_digests(sql, columns)
+        sql, key, first = _ordered(rows), _listed(columns), _listed(telling or columns)
+        digests = self.repeated_digests(sql, telling or columns)
+        if digests is not None and telling:
+            suspects = f"SELECT * FROM ({sql}) WHERE hash({first}) IN ({digests})"
+            equal = self.repeated_digests(suspects, columns)
+            found = f"SELECT DISTINCT hash({first}) FROM ({suspects}) WHERE hash({key}) IN ({equal})"
+            digests = None if equal is None else self._kept_as(found)
         if digests is None:
             return None
         is_again = f"row_number() OVER (PARTITION BY {key}) > 1 AS {quoted(flag)}"
         return self.lazy(
-            f"SELECT *, false AS {quoted(flag)} FROM ({sql}) WHERE hash({key}) NOT IN ({digests}) "
-            f"UNION ALL SELECT *, {is_again} FROM ({sql}) WHERE hash({key}) IN ({digests})"
+            f"SELECT *, false AS {quoted(flag)} FROM ({sql}) WHERE hash({first}) NOT IN ({digests}) "
+            f"UNION ALL SELECT *, {is_again} FROM ({sql}) WHERE hash({first}) IN ({digests})"
         )
 
-    def repeated(self, rows: nw.LazyFrame[Any], *columns: str) -> nw.LazyFrame[Any] | None:
+    def repeated(self, rows: Frame, *columns: str) -> Frame | None:
         """Find the keys that several rows have, each once; None if there are none."""
-        key, sql = ", ".join(map(quoted, columns)), _ordered(rows)
+        key, sql = _listed(columns), _ordered(rows)
         digests = self.repeated_digests(sql, columns)
         if digests is None:
             return None
@@ -236,12 +103,12 @@ class Engine(Language):
 
     def repeated_digests(self, sql: str, columns: Iterable[str]) -> str | None:
         """Find the hashes of columns that several rows of a query have, as a query; None if there are none."""
-        digests = self._connection.sql(f"SELECT hash({', '.join(map(quoted, columns))}) FROM ({sql})")
-        with in_words(_UNREAD):
+        digests = self._connection.sql(f"SELECT hash({_listed(columns)}) FROM ({sql})")
+        with in_words(UNREAD):
             found = repeated((batch.column(0).to_numpy() for batch in digests.to_arrow_reader(_DIGESTS)), self._spill)
         return self._kept_as(self.given(pa.table({"digest": found})).to_native().sql_query()) if len(found) else None
 
-    def sample(self, frame: nw.LazyFrame[Any], column: str, share: float) -> nw.LazyFrame[Any]:
+    def sample(self, frame: Frame, column: str, share: float) -> Frame:
         """Keep the rows whose text in `column` hashes (SHA-256) into the first `share` of all hashes.
 
         Whether a row is in depends on nothing but that text, so a larger share holds all of a smaller one.
@@ -250,38 +117,39 @@ class Engine(Language):
         digest = f"CAST('0x' || left(sha256({quoted(column)}), 8) AS BIGINT)"
         return self.keep(self.lazy(f"SELECT * FROM ({_ordered(frame)}) WHERE {digest} < {limit}"))
 
-    def batches(self, frame: nw.LazyFrame[Any], *order_by: str) -> Iterator[pa.RecordBatch]:
+    def batches(self, frame: Frame, *order_by: str) -> Iterator[pa.RecordBatch]:
         """Stream a frame's rows in order, at most `BATCH_ROWS` at a time."""
-        with in_words(_UNREAD):
+        with in_words(UNREAD):
             yield from self._reader(frame, order_by)
 
-    def mapped(
-        self,
-        frame: nw.LazyFrame[Any],
-        function: Callable[[pa.RecordBatch], pa.RecordBatch],
-        schema: pa.Schema,  # noqa: ARG002 - other engines must know beforehand
-        *order_by: str,
-    ) -> Iterator[pa.RecordBatch]:
-        """Apply a function to the batches of a frame, which gives batches of `schema`, in order."""
-        return map(function, self.batches(frame, *order_by))
+    @contextmanager
+    def mapped(self, frame: Frame, function: OnBatch, schema: pa.Schema, near: Path) -> Iterator[Frame]:
+        """Apply a function to the batches of a frame, as they come; what it gives lasts as long as the block.
+
+        It is kept in a file in the folder `near`: while batches are read the engine takes nothing in.
+        """
+        with tempfile.TemporaryDirectory(prefix=".mapped-", dir=near) as folder:
+            file = Path(folder) / "rows.parquet"
+            write_batches(file, schema, map(function, self.batches(frame)))
+            yield self.lazy(f"SELECT * FROM read_parquet({as_literal(str(file))})")
 
     def rows_of(self, source: Any) -> int:
         """Count a source's rows, which of a file without `where` costs nothing."""
         return int(self.rows(f"SELECT count(*) FROM ({source.sql})")[0][0])
 
-    def count(self, frame: nw.LazyFrame[Any]) -> int:
+    def count(self, frame: Frame) -> int:
         """Count a frame's rows."""
         return int(self.rows(f"SELECT count(*) FROM ({_ordered(frame)})")[0][0])
 
-    def collect(self, frame: nw.LazyFrame[Any], *order_by: str) -> pa.Table:
+    def collect(self, frame: Frame, *order_by: str) -> pa.Table:
         """Fetch a whole frame, in order."""
-        with in_words(_UNREAD):
+        with in_words(UNREAD):
             return self._reader(frame, order_by).read_all()
 
-    def _reader(self, frame: nw.LazyFrame[Any], order_by: tuple[str, ...]) -> pa.RecordBatchReader:
+    def _reader(self, frame: Frame, order_by: tuple[str, ...]) -> pa.RecordBatchReader:
         return self._connection.sql(_ordered(frame, order_by)).to_arrow_reader(BATCH_ROWS)
 
-    def write_parquet(self, frame: nw.LazyFrame[Any], path: Path, *order_by: str) -> None:
+    def write_parquet(self, frame: Frame, path: Path, *order_by: str) -> None:
         """Write a frame to one Parquet file (zstd) without holding it in memory.
 
         Rows are ordered by `order_by`, then by all other columns, so equal rows make equal bytes, whatever their
@@ -295,12 +163,12 @@ class Engine(Language):
         with in_words(f"{path} cannot be written"):
             self._connection.sql(f"COPY ({rows}) TO {as_literal(str(path))} (FORMAT parquet, COMPRESSION zstd)")
 
-    def _next(self) -> int:
-        self._kept += 1
-        return self._kept
+
+def _listed(columns: Iterable[str]) -> str:
+    return ", ".join(map(quoted, columns))
 
 
-def _ordered(frame: nw.LazyFrame[Any], order_by: tuple[str, ...] = ()) -> str:
+def _ordered(frame: Frame, order_by: tuple[str, ...] = ()) -> str:
     order = f" ORDER BY {', '.join(quoted(column) for column in order_by)}" if order_by else ""
     return f"SELECT * FROM ({frame.to_native().sql_query()}){order}"
 

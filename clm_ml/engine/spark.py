@@ -13,17 +13,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import duckdb
 import narwhals as nw
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from clm_ml.config import Config, Table
-from clm_ml.engine.batches import BATCH_ROWS, rechunked, write_batches
-from clm_ml.engine.expression import quoted
+from clm_ml.engine.batches import BATCH_ROWS, OnBatch, rechunked, write_batches
 from clm_ml.engine.language import Language, beside_sql
 from clm_ml.engine.sources import files_to_sql, find_files, is_text, names_a_table
-from clm_ml.engine.spark_session import Session, in_words_of_spark, open_session, quietly, spark_says
+from clm_ml.engine.spark_session import Session, in_words_of_spark, open_session, spark_says
+from clm_ml.engine.spark_workers import (
+    ALL_ROWS,
+    ROWS,
+    Each,
+    ReadFiles,
+    RunQuery,
+    arrow_schema,
+    for_spark,
+    in_workers,
+    open_worker,
+    spark_schema,
+)
 from clm_ml.engine.words import in_words
 from clm_ml.errors import ConfigError, DataError, did_you_mean
 
@@ -35,8 +45,6 @@ __all__ = ["SparkEngine", "open_spark"]
 Frame = nw.LazyFrame[Any]
 Batches = Iterator[pa.RecordBatch]
 
-_ROWS = "rows_of_a_batch"
-_ALL_ROWS = f"SELECT * FROM {_ROWS}"
 _UNREAD = "the tables cannot be read to their end"
 
 #: What Parquet files may hold and Spark cannot read, but DuckDB can: nanoseconds, times of day.
@@ -49,7 +57,7 @@ class SparkSource:
 
     rows: DataFrame = field(repr=False)
     types: Mapping[str, str] = field(repr=False)
-    sql: str = _ALL_ROWS
+    sql: str = ALL_ROWS
 
 
 class SparkEngine(Language):
@@ -59,7 +67,7 @@ class SparkEngine(Language):
     """
 
     def __init__(self, session: Session, zone: str) -> None:
-        super().__init__(_opened(), zone)
+        super().__init__(open_worker(), zone)
         self._session = session
         self._spark = session.spark
 
@@ -110,8 +118,8 @@ class SparkEngine(Language):
 
     def given(self, rows: Any) -> Frame:
         """Take rows held in memory as a lazy frame of this engine, to join with others."""
-        table = _for_spark(nw.from_native(rows).lazy().collect(backend="pyarrow").to_native())
-        return nw.from_native(self._spark.createDataFrame(table, _spark_schema(table.schema)))
+        table = for_spark(nw.from_native(rows).lazy().collect(backend="pyarrow").to_native())
+        return nw.from_native(self._spark.createDataFrame(table, spark_schema(table.schema)))
 
     def _origin(self, key: str, table: Table, config: Config) -> tuple[DataFrame, bool]:
         """Find the rows, and say whether to make them again costs more than to keep them."""
@@ -158,8 +166,8 @@ class SparkEngine(Language):
         """Read files within the workers, as the embedded engine does."""
         listed = self.given(pa.table({"file": [str(file.resolve()) for file in files]})).to_native()
         found = self._connection.sql(f"{files_to_sql(files, f'{key}.source')} LIMIT 0").to_arrow_table()
-        schema = _for_spark(found).schema
-        return _in_workers(listed.repartition(len(files)), _Files(schema, key), schema)
+        schema = for_spark(found).schema
+        return in_workers(listed.repartition(len(files)), ReadFiles(schema, key), schema)
 
     def _filtered(self, rows: DataFrame, condition: str | None, where: str) -> SparkSource:
         source = SparkSource(rows, self._types(rows))
@@ -168,11 +176,11 @@ class SparkEngine(Language):
         sql = self.expression(condition, source, where)
         if self.kind_of(sql, source, where) != "BOOLEAN":
             raise ConfigError(f"{where}: {condition!r} is no condition.")
-        return SparkSource(rows, source.types, f"{_ALL_ROWS} WHERE {sql}")
+        return SparkSource(rows, source.types, f"{ALL_ROWS} WHERE {sql}")
 
     def _types(self, rows: DataFrame) -> dict[str, str]:
-        self._connection.register(_ROWS, _arrow_schema(rows).empty_table())
-        return {row[0]: row[1] for row in self.asked(f"DESCRIBE {_ALL_ROWS}")}
+        self._connection.register(ROWS, arrow_schema(rows).empty_table())
+        return {row[0]: row[1] for row in self.asked(f"DESCRIBE {ALL_ROWS}")}
 
     def beside(self, source: Any, *layers: Mapping[str, str]) -> Frame:
         """Give a source's rows with columns computed beside its own, layer by layer (see `beside_sql`).
@@ -188,11 +196,11 @@ class SparkEngine(Language):
 
     def _by_row(self, source: SparkSource, sql: str) -> DataFrame:
         """Run a query that looks at one row at a time within the workers."""
-        if sql == _ALL_ROWS:
+        if sql == ALL_ROWS:
             return source.rows
-        self._connection.register(_ROWS, _arrow_schema(source.rows).empty_table())
-        schema = _for_spark(self._connection.sql(sql).to_arrow_table()).schema
-        return _in_workers(source.rows, _Rows(sql, schema), schema)
+        self._connection.register(ROWS, arrow_schema(source.rows).empty_table())
+        schema = for_spark(self._connection.sql(sql).to_arrow_table()).schema
+        return in_workers(source.rows, RunQuery(sql, schema), schema)
 
     @contextmanager
     def watched(self, tell: Callable[[float], None], queries: int = 1) -> Iterator[None]:  # noqa: ARG002
@@ -215,7 +223,7 @@ class SparkEngine(Language):
         """Give back the memory of a kept frame."""
         kept.to_native().unpersist()
 
-    def repeats(self, rows: Frame, columns: Sequence[str], flag: str) -> Frame:
+    def repeats(self, rows: Frame, columns: Sequence[str], flag: str, _: Sequence[str] = ()) -> Frame:
         """Flag all but one of the rows that are equal in some columns; they are kept, once they were computed."""
         from pyspark.sql import Window  # noqa: PLC0415
         from pyspark.sql import functions as f  # noqa: PLC0415
@@ -254,13 +262,12 @@ class SparkEngine(Language):
         """Stream a frame's rows in order, `BATCH_ROWS` at a time."""
         yield from self._streamed(_sorted(frame, order_by))
 
-    def mapped(
-        self, frame: Frame, function: Callable[[pa.RecordBatch], pa.RecordBatch], schema: pa.Schema, *order_by: str
-    ) -> Batches:
-        """Apply a function to the batches of a frame within the workers, and stream what it gives, in order."""
-        made = _in_workers(_sorted(frame, order_by), _Each(function), schema)
-        for batch in self._streamed(made):
-            yield pa.Table.from_batches([batch]).cast(schema).to_batches()[0]
+    @contextmanager
+    def mapped(self, frame: Frame, function: OnBatch, schema: pa.Schema, _: Path) -> Iterator[Frame]:
+        """Apply a function to the batches of a frame within the workers; what it gives lasts as long as the block."""
+        kept = self.keep(nw.from_native(in_workers(frame.to_native(), Each(function), schema)))
+        yield kept
+        self.drop(kept)
 
     def _streamed(self, rows: DataFrame) -> Batches:
         """Let Spark write the rows, and read them from there: so neither side ever holds them all."""
@@ -274,96 +281,7 @@ class SparkEngine(Language):
     def write_parquet(self, frame: Frame, path: Path, *order_by: str) -> None:
         """Write a frame to one Parquet file (zstd), ordered by `order_by`, then by all other columns."""
         rest = [name for name in frame.collect_schema().names() if name not in order_by]
-        write_batches(path, _arrow_schema(frame.to_native()), self.batches(frame, *order_by, *rest))
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """Runs a query in a worker, on a batch at a time."""
-
-    sql: str
-    schema: pa.Schema
-
-    def __call__(self, batches: Batches) -> Batches:
-        connection = _opened()
-        for batch in batches:
-            connection.register(_ROWS, pa.Table.from_batches([batch]))
-            yield from _for_spark(connection.sql(self.sql).to_arrow_table()).cast(self.schema).to_batches()
-
-
-@dataclass(frozen=True)
-class _Files:
-    """Reads files in a worker; columns that one lacks are empty there."""
-
-    schema: pa.Schema
-    key: str
-
-    def __call__(self, batches: Batches) -> Batches:
-        connection = _opened()
-        connection.register(_ROWS, self.schema.empty_table())
-        columns = ", ".join(map(quoted, self.schema.names))
-        for file in (Path(name) for batch in batches for name in batch.column(0).to_pylist()):
-            with in_words(f"{self.key} cannot be read"):
-                rows = f"{_ALL_ROWS} UNION ALL BY NAME {files_to_sql([file], f'{self.key}.source')}"
-                for batch in connection.sql(f"SELECT {columns} FROM ({rows})").to_arrow_reader(BATCH_ROWS):
-                    yield from _for_spark(pa.Table.from_batches([batch])).cast(self.schema).to_batches()
-
-
-@dataclass(frozen=True)
-class _Each:
-    """Applies a function in a worker, to a batch at a time."""
-
-    function: Callable[[pa.RecordBatch], pa.RecordBatch]
-
-    def __call__(self, batches: Batches) -> Batches:
-        return map(self.function, batches)
-
-
-def _opened() -> Any:
-    connection = duckdb.connect(":memory:", config={"threads": 1, "temp_directory": ""})
-    connection.sql("SET TimeZone = 'UTC'")
-    return connection
-
-
-@dataclass(frozen=True)
-class _Named:
-    """Gives a worker's batches the names that PySpark could not bear: it takes a dot for a struct's."""
-
-    names: list[str]
-    function: Callable[[Batches], Batches]
-
-    def __call__(self, batches: Batches) -> Batches:
-        return self.function(batch.rename_columns(self.names) for batch in batches)
-
-
-def _in_workers(rows: DataFrame, function: Callable[[Batches], Batches], schema: pa.Schema) -> DataFrame:
-    numbered = rows.toDF(*(f"column_{place}" for place in range(len(rows.columns))))
-    with quietly():
-        return numbered.mapInArrow(_Named(rows.columns, function), _spark_schema(schema))
-
-
-def _arrow_schema(rows: DataFrame) -> pa.Schema:
-    from pyspark.sql.pandas.types import to_arrow_schema  # noqa: PLC0415
-
-    return to_arrow_schema(rows.schema, timezone="UTC")
-
-
-def _spark_schema(schema: pa.Schema) -> Any:
-    from pyspark.sql.pandas.types import from_arrow_schema  # noqa: PLC0415
-
-    return from_arrow_schema(schema, prefer_timestamp_ntz=True)
-
-
-def _for_spark(table: pa.Table) -> pa.Table:
-    """Give every column a type that Spark has: the next wider number, microseconds, days."""
-    wider = {pa.uint8(): pa.int16(), pa.uint16(): pa.int32(), pa.uint32(): pa.int64(), pa.uint64(): pa.decimal128(20)}
-    wider |= {pa.string_view(): pa.string(), pa.binary_view(): pa.binary(), pa.date64(): pa.date32()}
-    fields = [column.with_type(wider.get(column.type, _in_micros(column.type))) for column in table.schema]
-    return table.cast(pa.schema(fields), safe=False)  # what is finer than a microsecond is cut off
-
-
-def _in_micros(kind: pa.DataType) -> pa.DataType:
-    return pa.timestamp("us", kind.tz) if pa.types.is_timestamp(kind) else kind
+        write_batches(path, arrow_schema(frame.to_native()), self.batches(frame, *order_by, *rest))
 
 
 def _persisted(rows: DataFrame) -> DataFrame:

@@ -14,6 +14,7 @@ from clm_ml.config import Config, Lapse, Task
 from clm_ml.errors import ModelError, did_you_mean
 from clm_ml.examples import Examples
 from clm_ml.features import Rhythm, against_habit, catalogue, fit_rhythm
+from clm_ml.model.partner import RFM_COLUMNS
 from clm_ml.model.probability import Probability, fit_probability
 from clm_ml.model.reasons import Teller, reason_columns
 from clm_ml.model.value import Amount, fit_amount
@@ -148,27 +149,27 @@ def learn(examples: Examples, config: Config, meanings: Mapping[str, tuple[str, 
     Raises:
         ModelError: if all customers have one outcome, so that there is nothing to learn.
     """
-    frame = examples.frame
-    buyers = frame[frame["orders_ever"] > 0]
-    _refuse_one_class(buyers, config.task)
+    frame, seed = examples.frame, config.train.seed
+    _refuse_one_class(frame.loc[frame["orders_ever"] > 0, "ordered"], config.task)
     rhythm = _fit_rhythm_at(frame, examples.as_ofs[-1])
     frame = against_habit(frame, rhythm, config.lapse)
-    has_ordered = frame["orders_ever"] > 0
     features = catalogue(config.task, tuple(meanings or ()), meanings is not None)
     signs = {feature.name: feature.sign for feature in features}
     learned = [feature.name for feature in features if feature.learned]
-    buyers = frame[has_ordered].reset_index(drop=True)
-    visitors = frame[~has_ordered].reset_index(drop=True)
-    latest = buyers[buyers["as_of"] == examples.as_ofs[-1]]
+    has_ordered, latest = frame["orders_ever"] > 0, frame["as_of"] == examples.as_ofs[-1]
+    amount = fit_amount(frame, learned, signs, seed)
+    # Nearly everyone has ordered: of a copy so large only what is asked of it.
+    asked = list(dict.fromkeys([*learned, *RFM_COLUMNS, "as_of", "ordered"]))
+    visitors, buyers = (frame.loc[who, asked].reset_index(drop=True) for who in (~has_ordered, has_ordered))
     return Model(
         task=config.task,
         lapse=config.lapse,
         meanings=meanings,
         rhythm=rhythm,
-        cuts=fit_cut_points(latest),
-        customers=fit_probability(buyers, learned, signs, config.train.seed, with_partner=True),
-        visitors=_fit_visitors(visitors, learned, signs, config.train.seed),
-        amount=fit_amount(frame, learned, signs, config.train.seed),
+        cuts=fit_cut_points(frame[latest]),
+        customers=fit_probability(buyers, learned, signs, seed, with_partner=True),
+        visitors=_fit_visitors(visitors, learned, signs, seed),
+        amount=amount,
         currency=config.currency,
     )
 
@@ -188,10 +189,10 @@ def _fit_rhythm_at(frame: pd.DataFrame, as_of: int) -> Rhythm:
     return fit_rhythm(latest["gaps_ever"], latest["gap_days_sum"], latest["gap_days_square_sum"])
 
 
-def _refuse_one_class(buyers: pd.DataFrame, task: Task) -> None:
-    if buyers.empty:
+def _refuse_one_class(ordered: pd.Series[int], task: Task) -> None:
+    if ordered.empty:
         raise ModelError("there is nobody to learn from: no customer had ordered at any as_of.")
-    share = buyers["ordered"].mean()
+    share = ordered.mean()
     if share in (0, 1):
         raise ModelError(
             f"there is nothing to learn: {'every' if share else 'no'} customer ordered in the {task.horizon_days} days "

@@ -21,7 +21,7 @@ from scipy.special import expit
 from clm_ml.model.partner import BENT_TERMS, ENGAGED_TERMS, Partner, fit_partner
 from clm_ml.model.trees import Trees, fit_trees
 
-__all__ = ["Blend", "Probability", "fit_probability"]
+__all__ = ["Blend", "Probability", "early_and_late", "fit_probability"]
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -83,17 +83,23 @@ def fit_probability(
     if not columns or not _enough(frame):
         rate = (frame["ordered"].sum() + 0.5) / (len(frame) + 1.0)
         return Probability(None, None, Blend(1.0, 1.0, float(np.log(rate / (1 - rate)))))
-    as_ofs = sorted(frame["as_of"].unique())
-    late = frame["as_of"].isin(as_ofs[-max(1, len(as_ofs) // 3) :])
+    early, late = early_and_late(frame)
     weight, slope = 1.0, 1.0
-    if _enough(frame[~late]) and _enough(frame[late]):
-        early = _learners(frame[~late], columns, signs, seed, with_partner)
-        weight, slope = _find_blend([learner.raw(frame[late]) for learner in early], frame.loc[late, "ordered"])
+    if _enough(early) and _enough(late):
+        learners = _learners(early, columns, signs, seed, with_partner)
+        weight, slope = _find_blend([learner.raw(late) for learner in learners], late["ordered"])
     learners = _learners(frame, columns, signs, seed, with_partner)
     logits = [learner.raw(frame) for learner in learners]
     mixed = weight * logits[0] + (1 - weight) * logits[-1]
     partner = learners[1] if with_partner else None
     return Probability(learners[0], partner, Blend(weight, slope, float(mixed.mean())))
+
+
+def early_and_late(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Split examples that are sorted by as_of, without a copy: the last third of the as_ofs is late."""
+    as_ofs = frame["as_of"].unique()
+    split = int(np.searchsorted(frame["as_of"], as_ofs[-max(1, len(as_ofs) // 3)]))
+    return frame.iloc[:split], frame.iloc[split:]
 
 
 #: With fewer of either outcome there is nothing to learn but the rate.

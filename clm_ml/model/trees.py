@@ -15,6 +15,7 @@ from typing import Any
 import lightgbm as lgb
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from clm_ml.errors import ArtifactError
 from clm_ml.model.forest import Forest, read_forest
@@ -26,6 +27,8 @@ Floats = np.ndarray[Any, np.dtype[np.float64]]
 #: Up to so many examples: leaves a tree, trees a seed, seeds.
 _SIZES = ((30_000, 7, 150, 3), (300_000, 15, 200, 1))
 _LARGE = (31, 300, 1)
+
+_AT_ONCE = 65_536  # rows that become a matrix
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,9 @@ class Trees:
 
     def raw(self, features: pd.DataFrame) -> Floats:
         """Give the mean raw score of each row: log-odds, or the log of an amount."""
-        values = _numbers(features, self.columns)
-        return self.forest.raw(values)
+        starts = range(0, len(features), _AT_ONCE)
+        blocks = (_numbers(features.iloc[start : start + _AT_ONCE], self.columns) for start in starts)
+        return np.concatenate([np.empty(0), *(self.forest.raw(block) for block in blocks)])
 
     def contributions(self, features: pd.DataFrame) -> Floats:
         """Give each feature's share in each row's raw score (TreeSHAP), and in a last column the mean score."""
@@ -95,7 +99,9 @@ def fit_trees(
         "num_threads": 1 if len(features) < 100_000 else 0,
         "verbosity": -1,
     }
-    data = lgb.Dataset(_numbers(features, columns), np.asarray(label, dtype=np.float64), feature_name=list(columns))
+    # Arrow columns are read where they lie, whatever their types; a matrix would be a copy, four times as large.
+    numbers = pa.table({column: pa.array(features[column].to_numpy()) for column in columns})
+    data = lgb.Dataset(numbers, np.asarray(label, dtype=np.float64), feature_name=list(columns))
     boosters = [lgb.train(common | params | {"seed": seed + i}, data, rounds) for i in range(seeds)]
     return Trees(tuple(_plain(booster.model_to_string()) for booster in boosters), columns)
 

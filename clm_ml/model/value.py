@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from clm_ml.errors import ModelError
+from clm_ml.model.probability import early_and_late
 from clm_ml.model.trees import Trees, fit_trees
 
 __all__ = ["Amount", "fit_amount"]
@@ -30,6 +31,9 @@ class Amount:
     def predict(self, features: pd.DataFrame) -> Floats:
         """Give each row's expected amount in the horizon if they order; never negative."""
         return self.factor * np.exp(self.trees.raw(features))
+
+
+_FEWEST = 100  # orders, early and late, that can tell how totals differ
 
 
 def fit_amount(frame: pd.DataFrame, columns: Sequence[str], signs: Mapping[str, int], seed: int) -> Amount:
@@ -55,10 +59,9 @@ def fit_amount(frame: pd.DataFrame, columns: Sequence[str], signs: Mapping[str, 
         target = rows["spent"].clip(lower=0) / unit
         return fit_trees(rows[list(columns)], target, signs, "tweedie", seed, tweedie_variance_power=1.5)
 
-    as_ofs = sorted(ordered["as_of"].unique())
-    late = ordered["as_of"].isin(as_ofs[-max(1, len(as_ofs) // 3) :])
+    early, late = early_and_late(ordered)
     factor = 1.0
-    if late.sum() >= 100 and (~late).sum() >= 100:
-        predicted = np.exp(learn(ordered[~late]).raw(ordered[late])).sum() * unit
-        factor = float(np.clip(ordered.loc[late, "spent"].sum() / predicted, 0.5, 2.0))
+    if min(len(early), len(late)) >= _FEWEST:
+        predicted = np.exp(learn(early).raw(late)).sum() * unit
+        factor = float(np.clip(late["spent"].sum() / predicted, 0.5, 2.0))
     return Amount(learn(ordered), round(factor, 4) * unit)

@@ -13,12 +13,11 @@ from clm_ml.config import Task
 from clm_ml.engine import AnyEngine
 from clm_ml.features import build_features
 from clm_ml.model import may_be_null
-from clm_ml.progress import Progress, silent
-from clm_ml.snapshot import Prepared, prepare, take_snapshot
+from clm_ml.snapshot import prepare, take_snapshot
 from clm_ml.tables import Tables
 from clm_ml.timeline import date_of, parse_day
 
-__all__ = ["Described", "describe", "describe_prepared"]
+__all__ = ["Described", "describe"]
 
 
 @dataclass(frozen=True)
@@ -60,16 +59,8 @@ def describe(tables: Tables, as_of: Any, task: Task) -> Described:
     Raises:
         TimelineError: if the tables are not complete until `as_of`, or it lies before the first order.
     """
-    return describe_prepared(prepare(tables), parse_day(as_of), task)
-
-
-def describe_prepared(prepared: Prepared, day: int, task: Task, progress: Progress = silent) -> Described:
-    """Describe everyone known at a day by what is prepared, which is given back then."""
-    tables = prepared.tables
-    rows = sum(counts.used for counts in tables.counts.values())
-    progress("features", 0, rows)
-    with tables.engine.watched(lambda share: progress("features", int(share * rows), rows)):
-        features = tables.engine.keep(build_features(take_snapshot(prepared, day), task))
+    prepared, day = prepare(tables), parse_day(as_of)
+    features = tables.engine.keep(build_features(take_snapshot(prepared, day), task))
     prepared.drop()
     may_lack = may_be_null(task, tables.meanings if tables.events is not None else None)
     return Described(features, tables.engine, date_of(day).isoformat(), may_lack)

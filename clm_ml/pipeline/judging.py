@@ -14,7 +14,7 @@ from clm_ml.errors import ArtifactError, ModelError
 from clm_ml.evaluation import LEAKAGE_AUC, Verdict, fit_baselines, metrics, pass_gate, value_metrics
 from clm_ml.examples import Examples
 from clm_ml.features import against_habit
-from clm_ml.model import Model, load_model
+from clm_ml.model import RFM_COLUMNS, Model, load_model
 from clm_ml.timeline import date_of
 from clm_ml.tracking import fetch_box
 
@@ -40,7 +40,7 @@ def judge(model: Model, examples: Examples, early: list[int], last: int) -> Judg
         raise ModelError(f"nothing can be judged: all customers had one outcome after {date_of(last)}.")
     said = model.order_probability(cohort)
     past = examples.at(early).frame
-    baselines = fit_baselines(past[past["orders_ever"] > 0], cohort)
+    baselines = fit_baselines(past.loc[past["orders_ever"] > 0, [*RFM_COLUMNS, "ordered"]], cohort)
     value = said * model.amount.predict(cohort)
     facts = {
         "as_of": date_of(last).isoformat(),

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
+import narwhals as nw
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from clm_ml.features import build_features
 from clm_ml.model import REASONS, Model
-from clm_ml.pipeline.describing import Described
 from clm_ml.progress import Progress
+from clm_ml.snapshot import Prepared, take_snapshot
+from clm_ml.tables import Tables
 
 __all__ = ["SCHEMA", "write_scores"]
+
+Frame = nw.LazyFrame[Any]
 
 _TEXT, _REAL, _SCORE = pa.string(), pa.float64(), pa.int8()
 
@@ -41,40 +46,66 @@ SCHEMA = pa.schema(
         *((reason, _TEXT) for reason in REASONS),
     ]
 )
+_TOLD = pa.schema([SCHEMA.field(name) for name in ("customer_id", *REASONS)])
+_BARE = pa.schema([field for field in SCHEMA if field.name not in REASONS])
 
 
 def write_scores(
-    path: Path, model: Model, described: Described, reasons: int | Literal["all"], progress: Progress
+    path: Path, model: Model, prepared: Prepared, day: int, reasons: int | Literal["all"], progress: Progress
 ) -> pd.DataFrame:
     """Score everyone into a Parquet file, ordered by customer_id, with reasons for the most value at risk.
 
-    Scores are written first, and only then it is known whose reasons are asked for; the file is written again with
-    them. So nothing is held but a batch and the chosen rows.
+    Features are wide and are never kept: they are scored as they are made. Scores are narrow: they are kept, put in
+    order, and tell whose features are made once more, for reasons.
 
     Args:
-        path: the file.
+        path: the file; what is kept meanwhile lies beside it.
         model: the model.
-        described: everyone's features.
+        prepared: the tables, put together.
+        day: the as_of.
         reasons: how many get some: those with the highest value at risk, ties to the smaller customer_id, visitors
             last; or all.
-        progress: told of both steps.
+        progress: told of each step.
 
     Returns:
         a row per segment: `phase, segment, customers, mean_churn_probability, expected_value, value_at_risk`.
     """
-    engine, total, done = described.engine, described.engine.count(described.frame), 0
-    chosen, parts = _Chosen(total if reasons == "all" else reasons), []
-    with pq.ParquetWriter(path, SCHEMA, compression="zstd") as writer:
-        for batch in engine.mapped(described.frame, _Scoring(model), SCHEMA, "customer_id"):
-            scores = pa.Table.from_batches([batch])
-            chosen.see(scores["value_at_risk"].to_numpy(), scores["customer_id"].to_numpy())
-            parts.append(_by_segment(scores))
-            writer.write_table(scores)
-            done += batch.num_rows
-            progress("scoring", done, total)
-    if len(chosen.places):
-        _add_reasons(path, model, described, chosen, progress)
+    engine, parts = prepared.tables.engine, []
+
+    def features(whose: Frame | None = None) -> Frame:
+        return build_features(take_snapshot(prepared, day, whose), model.task)
+
+    with ExitStack() as stack:
+
+        def mapped(step: str, frame: Frame, function: Any, schema: pa.Schema) -> Frame:
+            with engine.watched(_in_rows(step, prepared.tables, progress)):
+                return stack.enter_context(engine.mapped(frame, function, schema, path.parent))
+
+        scores = mapped("scoring", features(), _Scoring(model), _BARE)
+        if reasons:
+            whose = None if reasons == "all" else engine.keep(_most_at_risk(scores, reasons))
+            told = mapped("reasons", features(whose), _Telling(model), _TOLD)
+            scores = scores.join(told, on="customer_id", how="left")
+        else:
+            scores = scores.with_columns(*(nw.lit(None, nw.String).alias(name) for name in REASONS))
+        with pq.ParquetWriter(path, SCHEMA, compression="zstd") as writer:
+            for batch in engine.batches(scores.select(*SCHEMA.names), "customer_id"):
+                rows = pa.Table.from_batches([batch]).cast(SCHEMA)
+                parts.append(_by_segment(rows))
+                writer.write_table(rows)
     return _whole(parts)
+
+
+def _in_rows(step: str, tables: Tables, progress: Progress) -> Callable[[float], None]:
+    """Tell a step's share as so many of the tables' rows."""
+    rows = sum(counts.used for counts in tables.counts.values())
+    progress(step, 0, rows)
+    return lambda share: progress(step, int(share * rows), rows)
+
+
+def _most_at_risk(scores: Frame, most: int) -> Frame:
+    ordered = scores.sort("value_at_risk", "customer_id", descending=[True, False], nulls_last=True)
+    return ordered.head(most).select("customer_id")
 
 
 @dataclass(frozen=True)
@@ -84,63 +115,19 @@ class _Scoring:
     model: Model
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        scores = self.model.score(batch.to_pandas(), reasons=False).assign(**dict.fromkeys(REASONS, None))
-        return pa.RecordBatch.from_pandas(scores, SCHEMA, preserve_index=False)
+        return pa.RecordBatch.from_pandas(self.model.score(batch.to_pandas(), reasons=False), _BARE, False)
 
 
-class _Chosen:
-    """The rows that get reasons, chosen from batches as they pass."""
+@dataclass(frozen=True)
+class _Telling:
+    """Says why of a batch of features, wherever they are."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._seen = 0
-        self._at_risk = np.empty(0)
-        self._ids = np.empty(0, dtype=object)
-        self.places = np.empty(0, dtype=np.int64)
+    model: Model
 
-    def see(self, value_at_risk: Any, customer_ids: Any) -> None:
-        """Take note of a batch, and forget whoever has fallen too far behind."""
-        at_risk = np.concatenate([self._at_risk, np.nan_to_num(value_at_risk, nan=-np.inf)])
-        ids = np.concatenate([self._ids, customer_ids])
-        places = np.concatenate([self.places, self._seen + np.arange(len(customer_ids))])
-        self._seen += len(customer_ids)
-        first = np.sort(np.lexsort((places, -at_risk))[: self._most])
-        self._at_risk, self._ids, self.places = at_risk[first], ids[first], places[first]
-
-    def ids(self) -> pa.Table:
-        """List whom they are, as a table."""
-        return pa.table({"customer_id": pa.array(self._ids, _TEXT)})
-
-
-def _add_reasons(path: Path, model: Model, described: Described, chosen: _Chosen, progress: Progress) -> None:
-    """Write the file again, with reasons in the chosen rows."""
-    reasons, start = _reasons(model, described, chosen, progress), 0
-    bare = path.rename(path.with_suffix(".bare"))
-    told = next(reasons)
-    with pq.ParquetFile(bare) as source, pq.ParquetWriter(path, SCHEMA, compression="zstd") as writer:
-        for group in range(source.num_row_groups):
-            rows = source.read_row_group(group)
-            here = chosen.places[(chosen.places >= start) & (chosen.places < start + rows.num_rows)] - start
-            while len(told) < len(here):
-                told = np.concatenate([told, next(reasons)])
-            for number, name in enumerate(REASONS):
-                column = np.full(rows.num_rows, None, dtype=object)
-                column[here] = told[: len(here), number]
-                rows = rows.set_column(SCHEMA.get_field_index(name), SCHEMA.field(name), pa.array(column, _TEXT))
-            writer.write_table(rows)
-            told, start = told[len(here) :], start + rows.num_rows
-    bare.unlink()
-
-
-def _reasons(model: Model, described: Described, chosen: _Chosen, progress: Progress) -> Iterator[Any]:
-    engine, done = described.engine, 0
-    theirs = described.frame.join(engine.given(chosen.ids()), on="customer_id", how="semi")
-    progress("reasons", 0, len(chosen.places))
-    for batch in engine.batches(theirs, "customer_id"):
-        told = model.explain(model.complete(batch.to_pandas()))
-        done += len(told)
-        progress("reasons", done, len(chosen.places))
-        yield told.astype(object).where(told.notna(), None).to_numpy()
+    def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        features = self.model.complete(batch.to_pandas())
+        told = self.model.explain(features).assign(customer_id=features["customer_id"])[_TOLD.names]
+        return pa.RecordBatch.from_pandas(told.astype(object), _TOLD, False)
 
 
 _SUMS = ("churn_probability", "expected_value", "value_at_risk")

@@ -14,7 +14,6 @@ from clm_ml.engine import Target, open_target
 from clm_ml.errors import ModelError
 from clm_ml.keeping import read_kept_tables
 from clm_ml.model import BOX_KIND, Model, load_model
-from clm_ml.pipeline.describing import describe_prepared
 from clm_ml.pipeline.scores import SCHEMA, write_scores
 from clm_ml.progress import Progress, silent
 from clm_ml.tables import Tables
@@ -76,9 +75,9 @@ def score(
     _rehearse(target, day)
     learned = load_model(box)
     _refuse_other_task(learned, config, tables)
-    described = describe_prepared(kept.prepare(progress), day, learned.task, progress)
+    prepared = kept.prepare(progress)
     facts: dict[str, Any] = {
-        "as_of": described.as_of,
+        "as_of": date_of(day).isoformat(),
         "data": tables.facts(),
         "model": {
             "at": place if place.startswith("models:/") else str(box.resolve()),
@@ -86,13 +85,13 @@ def score(
         },
     }
     with new_box(out, "scores", facts, force=force, private=True) as hidden:
-        segments = write_scores(hidden / SCORES, learned, described, reasons, progress)
+        segments = write_scores(hidden / SCORES, learned, prepared, day, reasons, progress)
         facts["customers"] = customers = int(segments["customers"].sum())
     tables.engine.close()
     if target is not None:
         progress("table", 0, 1)
-        target.deliver(out / SCORES, described.as_of)
-    return Scored(out, described.as_of, customers, segments, tables.warnings, to_table)
+        target.deliver(out / SCORES, facts["as_of"])
+    return Scored(out, facts["as_of"], customers, segments, tables.warnings, to_table)
 
 
 def _rehearse(target: Target | None, day: int | None) -> None:

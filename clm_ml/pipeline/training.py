@@ -68,7 +68,7 @@ def train_box(
     day = tables.complete_until if asked is None else asked
     folder = folder or Path("models") / f"{config.project}-{date_of(day)}"
     refuse_existing(folder, force)
-    model, judged = _learn_and_judge(kept, day, progress)
+    model, judged = _learn_and_judge(kept, day, progress, closing=True)
     progress("judging", 0, 1)
     verdict = gate(judged, config)
     model = replace(model, facts={**model.facts, "gate": {"passed": verdict.passed, "why": verdict.why}})
@@ -76,12 +76,12 @@ def train_box(
         save_model(model, hidden)
     progress("tracking", 0, 1)
     tracked = log_run(config, _run(model, judged, folder), "champion" if verdict.passed else "challenger")
-    tables.engine.close()
     progress("tracking", 1, 1)
     return Trained(model, folder, verdict, tracked, (*tables.warnings, *alarms(judged)))
 
 
-def _learn_and_judge(kept: Kept, as_of: Any, progress: Progress) -> tuple[Model, Judged]:
+def _learn_and_judge(kept: Kept, as_of: Any, progress: Progress, *, closing: bool = False) -> tuple[Model, Judged]:
+    """Learn and judge; with `closing` the engine is closed before learning, which takes all memory there is."""
     tables, config = kept.tables, kept.config
     day = tables.complete_until if as_of is None else parse_day(as_of)
     _refuse_late(day, tables.complete_until)
@@ -90,6 +90,9 @@ def _learn_and_judge(kept: Kept, as_of: Any, progress: Progress) -> tuple[Model,
     done = iter(range(1, len(as_ofs) + 1))
     progress("examples", 0, len(as_ofs))
     examples = collect_examples(prepared, config, as_ofs, day, lambda _: progress("examples", next(done), len(as_ofs)))
+    prepared.drop()
+    if closing:
+        tables.engine.close()
     early, last = judge_as_of(examples.as_ofs, config.task.horizon_days)
     meanings = tables.meanings if tables.events is not None else None
     progress("learning", 0, 2)

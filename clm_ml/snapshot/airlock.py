@@ -14,7 +14,7 @@ from clm_ml.snapshot.preparing import Prepared, kinds_of
 from clm_ml.tables import Tables
 from clm_ml.timeline import date_of
 
-__all__ = ["Snapshot", "orders_known_by", "take_snapshot"]
+__all__ = ["Snapshot", "only", "orders_known_by", "take_snapshot"]
 
 Frame = nw.LazyFrame[Any]
 
@@ -54,7 +54,7 @@ def take_snapshot(prepared: Prepared, as_of: int, customers: Frame | None = None
         TimelineError: if the tables are not complete until `as_of`, or no order lies before it.
     """
     _refuse_unknowable(as_of, prepared.tables)
-    prepared = prepared if customers is None else _only(prepared, customers)
+    prepared = prepared if customers is None else replace(prepared, **_theirs(prepared, customers))
     events, people = prepared.events, prepared.customers
     created = nw.col("created_day")
     return Snapshot(
@@ -85,12 +85,21 @@ def _refuse_unknowable(as_of: int, tables: Tables) -> None:
         raise TimelineError(f"as_of {date_of(as_of)} is too early: the first order is of {first}. Use a later day.")
 
 
-def _only(prepared: Prepared, customers: Frame) -> Prepared:
-    def theirs(frame: Any) -> Any:
-        return None if frame is None else frame.join(customers.select("customer_id"), on="customer_id", how="semi")
+def only(prepared: Prepared, customers: Frame) -> Prepared:
+    """Keep of what is prepared only some customers' (a frame with `customer_id`), beside it.
 
-    names = ("orders", "late_parts", "events", "customers")
-    return replace(prepared, **{name: theirs(getattr(prepared, name)) for name in names})
+    Of a log that is far larger than what is asked of it, each as_of then costs no more than theirs.
+    """
+    kept: dict[str, Any] = {
+        name: prepared.tables.engine.keep(frame) for name, frame in _theirs(prepared, customers).items()
+    }
+    return replace(prepared, **kept, added={name: frame for name, frame in kept.items() if name != "customers"})
+
+
+def _theirs(prepared: Prepared, customers: Frame) -> dict[str, Any]:
+    frames = {name: getattr(prepared, name) for name in ("orders", "late_parts", "events", "customers")}
+    ids = customers.select("customer_id")
+    return {name: rows.join(ids, on="customer_id", how="semi") for name, rows in frames.items() if rows is not None}
 
 
 def _ids(*frames: Frame | None) -> Frame:

@@ -127,8 +127,14 @@ def _without_repeats(door: Door, rows: Frame) -> Frame:
 
 def _without_duplicates(door: Door, rows: Frame) -> Frame:
     """Reject lines equal to another in every column."""
-    flagged = door.engine.repeats(rows, list(door.source.types), _IS_AGAIN)
+    mapped = [door.plan.columns.get(column) for column in (*_TELLING, INSTANTS[door.table][0])]
+    telling = [name for name in mapped if name is not None and name in door.source.types][:_FEW]
+    flagged = door.engine.repeats(rows, list(door.source.types), _IS_AGAIN, telling)
     return rows if flagged is None else _with_reason(flagged, "duplicate line")
+
+
+#: What tells lines apart best, and how many columns of it are enough to find those that may be equal.
+_TELLING, _FEW = ("order_id", "product_id", "amount", "customer_id", "event_type"), 3
 
 
 def _with_reason(rows: Frame, reason: str) -> Frame:
