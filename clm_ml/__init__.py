@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from clm_ml.errors import ClmError
     from clm_ml.lifecycle import playbook
     from clm_ml.model import Model, load_model
-    from clm_ml.pipeline import check, describe, export, rank, score, train, train_box
+    from clm_ml.pipeline import backtest, check, describe, export, rank, score, train, train_box
     from clm_ml.tables import Tables, read_tables
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "Config",
     "Model",
     "Tables",
+    "backtest",
     "check",
     "describe",
     "export",
@@ -48,7 +49,7 @@ _HOMES = {
     "errors": ("ClmError",),
     "lifecycle": ("playbook",),
     "model": ("Model", "load_model"),
-    "pipeline": ("check", "describe", "export", "rank", "score", "train", "train_box"),
+    "pipeline": ("backtest", "check", "describe", "export", "rank", "score", "train", "train_box"),
     "tables": ("Tables", "read_tables"),
 }
 _ROOMS = {name: room for room, names in _HOMES.items() for name in names}

@@ -16,6 +16,7 @@ from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from clm_ml.config import ListPlan
 from clm_ml.model import fit_partner
 
 __all__ = [
@@ -23,10 +24,12 @@ __all__ = [
     "LEAKAGE_AUC",
     "Verdict",
     "compare_log_loss",
+    "compare_methods",
     "fit_baselines",
     "judge_as_of",
     "metrics",
     "pass_gate",
+    "profit_curve",
     "reliability",
     "value_metrics",
 ]
@@ -164,6 +167,72 @@ def compare_log_loss(
     means = [differences[rng.integers(len(differences), size=len(differences))].mean() for _ in range(draws)]
     low, high = np.quantile(means, (0.025, 0.975))
     return float(differences.mean()), float(low), float(high)
+
+
+def compare_methods(
+    churned: Any, own: Any, other: Any, customers: Any, seed: int, draws: int = 400
+) -> dict[str, tuple[float, float, float]]:
+    """Give how far two methods are apart, own − other, with 95 % intervals from a paired bootstrap over customers.
+
+    Args:
+        churned: 1 or 0, a row each; both must occur.
+        own: the one method's churn probability.
+        other: the other's.
+        customers: whose row it is: who is drawn is drawn with all their rows, since these are no news to each other.
+        seed: of the draws.
+        draws: how many.
+
+    Returns:
+        `log_loss` (below zero is better) and `auc` (above zero is better): difference, lower and upper limit.
+
+    >>> told = compare_methods([1, 0, 1, 0], [0.9, 0.2, 0.8, 0.1], [0.5, 0.5, 0.5, 0.5], list("abcd"), seed=1)
+    >>> round(told["auc"][0], 2)
+    0.5
+    """
+    came = np.asarray(churned, dtype=np.float64)
+    said = [np.asarray(values, dtype=np.float64) for values in (own, other)]
+    losses = _losses(came, said[0]) - _losses(came, said[1])
+    tied = [np.unique(values, return_inverse=True)[1] for values in said]
+    people, whose = np.unique(np.asarray(customers), return_inverse=True)
+
+    def apart(weights: Floats) -> tuple[float, float]:
+        aucs = [_auc(came, ranks, weights) for ranks in tied]
+        return float(np.average(losses, weights=weights)), aucs[0] - aucs[1]
+
+    rng = np.random.default_rng(seed)
+    drawn = (np.bincount(rng.integers(len(people), size=len(people)), minlength=len(people)) for _ in range(draws))
+    found = np.array([apart(counts[whose].astype(np.float64)) for counts in drawn])
+    limits = np.nanquantile(found, (0.025, 0.975), axis=0)
+    whole = apart(np.ones(len(came)))
+    return {
+        name: (whole[place], float(limits[0, place]), float(limits[1, place]))
+        for place, name in enumerate(("log_loss", "auc"))
+    }
+
+
+def _auc(came: Floats, ranks: Any, weights: Floats) -> float:
+    """Give the AUC of weighted rows whose scores are told by rank, equal ones by the same; NaN without one outcome."""
+    hits, misses = np.bincount(ranks, weights * came), np.bincount(ranks, weights * (1 - came))
+    pairs = hits.sum() * misses.sum()
+    return float((hits * (np.cumsum(misses) - misses / 2)).sum() / pairs) if pairs else float("nan")
+
+
+def profit_curve(churned: Any, churn_probability: Any, value: Any, plan: ListPlan) -> Floats:
+    """Give the profit of contacting nobody, the first, the first two … of a list, best expected profit first.
+
+    A contact costs `contact_cost` and keeps a share of those who would have churned, `assumed_save_rate`; who is kept
+    brings `margin × value` (the maximum profit measure of Verbraken, Verbeke & Baesens 2013, with a fixed save rate).
+
+    Args:
+        churned: 1 or 0, a customer each: what came without a contact.
+        churn_probability: what was said of them.
+        value: what each spends if they order.
+        plan: the list's margin, contact cost and assumed save rate.
+    """
+    gain = plan.assumed_save_rate * plan.margin * np.asarray(value, dtype=np.float64)
+    order = np.argsort(-(np.asarray(churn_probability, dtype=np.float64) * gain - plan.contact_cost), kind="stable")
+    earned = np.asarray(churned, dtype=np.float64) * gain - plan.contact_cost
+    return np.concatenate([[0.0], np.cumsum(earned[order])])
 
 
 def _losses(came: Floats, said: Floats) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import cycle
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-__all__ = ["plot_gains", "plot_reliability"]
+__all__ = ["plot_gains", "plot_profit", "plot_reliability"]
 
 _OWN, _OTHER = "#1f5fa8", "#8a8f98"
 _RIVALS = ("#d1762f", "#5b9a57", "#8d6cab")
@@ -47,6 +48,28 @@ def plot_gains(churned: Any, estimates: dict[str, Any]) -> Figure:
         axes.plot(share, found, color=_OWN if is_own else next(rivals), linewidth=2.2 if is_own else 1.1, label=name)
     axes.plot([0, 1], [0, 1], color=_OTHER, linestyle="--", linewidth=1, label="at random")
     axes.set(xlim=(0, 1), ylim=(0, 1.02), title="How many churners a short list finds")
+    axes.legend(frameon=False)
+    return figure
+
+
+def plot_profit(curves: Mapping[str, Any], currency: str) -> Figure:
+    """Draw what a list would have earned against how many are contacted, a line a method; its best length is marked.
+
+    Args:
+        curves: each method's profit from nobody contacted on, as `evaluation.profit_curve` gives it; the model's is
+            called `model`.
+        currency: of the profit.
+    """
+    figure, axes = _blank("Customers contacted, best expected profit first", f"Profit, {currency} (save rate assumed)")
+    rivals = cycle(_RIVALS)
+    for name, curve in curves.items():
+        is_own = name == "model"
+        color = _OWN if is_own else next(rivals)
+        axes.plot(np.arange(len(curve)), curve, color=color, linewidth=2.2 if is_own else 1.1, label=name)
+        best = int(np.argmax(curve))
+        axes.plot(best, curve[best], color=color, marker="o")
+    axes.axhline(0, color=_OTHER, linestyle="--", linewidth=1, label="nobody")
+    axes.set(title="What a list earns, by its length")
     axes.legend(frameon=False)
     return figure
 

@@ -8,13 +8,16 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
 
+from clm_ml.config import ListPlan
 from clm_ml.evaluation import (
     BASELINES,
     compare_log_loss,
+    compare_methods,
     fit_baselines,
     judge_as_of,
     metrics,
     pass_gate,
+    profit_curve,
     reliability,
     value_metrics,
 )
@@ -199,3 +202,45 @@ def test_no_label_window_that_is_learned_from_reaches_into_the_judged_as_of(as_o
     assert last == max(as_ofs)
     assert all(day + horizon <= last for day in early)
     assert early == sorted(day for day in as_ofs if day <= last - horizon)
+
+
+# methods beside each other ------------------------------------------------------------------------------------
+
+COARSE = np.round(SAID * 5) / 6 + 0.05  # with ties
+
+
+def test_two_methods_are_as_far_apart_as_their_figures():
+    told = compare_methods(1 - ORDERED, 1 - SAID, 1 - COARSE[::-1], range(10), seed=1)
+    loss = log_loss(ORDERED, SAID) - log_loss(ORDERED, COARSE[::-1])
+    auc = roc_auc_score(ORDERED, SAID) - roc_auc_score(ORDERED, COARSE[::-1])
+    assert (told["log_loss"][0], told["auc"][0]) == (pytest.approx(loss), pytest.approx(auc))
+    assert all(low < whole < high for whole, low, high in told.values())
+
+
+def test_rows_of_one_customer_are_no_news_to_each_other():
+    ordered, said = drawn(400)
+    whose, other = np.arange(400), np.full(400, 0.5)
+    once = compare_methods(1 - ordered, 1 - said, other, whose, seed=1)
+    often = compare_methods(*(np.repeat(values, 4) for values in (1 - ordered, 1 - said, other, whose)), seed=1)
+    assert often == {name: pytest.approx(told) for name, told in once.items()}
+
+
+def test_an_interval_covers_the_difference_as_often_as_it_says():
+    """Of two fair methods one knows more; over many draws its true gain lies in the interval about 95 times in 100."""
+    big, said = drawn(400_000, seed=0)
+    vague = np.where(said > 0.5, 0.725, 0.275)  # what is right on average of either half
+    true = log_loss(big, said) - log_loss(big, vague)
+    covered = 0
+    for seed in range(1, 101):
+        came, fine = drawn(300, seed)
+        rough = np.where(fine > 0.5, 0.725, 0.275)
+        _, low, high = compare_methods(1 - came, 1 - fine, 1 - rough, range(300), seed, draws=200)["log_loss"]
+        covered += low <= true <= high
+    assert 88 <= covered <= 100
+
+
+def test_a_lists_profit_is_that_of_a_calculation_by_hand():
+    plan = ListPlan(margin=0.5, contact_cost=2.0, assumed_save_rate=0.1)
+    curve = profit_curve([1, 0, 1], [0.2, 0.9, 0.9], [100.0, 100.0, 400.0], plan)
+    # Expected: 0.2 × 5 − 2 = −1, 0.9 × 5 − 2 = 2.5, 0.9 × 20 − 2 = 16; so the third, the second, the first.
+    assert curve.tolist() == [0.0, 18.0, 16.0, 19.0]

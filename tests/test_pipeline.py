@@ -104,7 +104,7 @@ def test_what_has_one_outcome_cannot_be_judged(learned):
     early = judged.cohort.assign(as_of=0)
     frame = pd.concat([early, judged.cohort.assign(as_of=20_000, ordered=1)], ignore_index=True)
     with pytest.raises(ModelError, match=r"nothing can be judged: all customers had one outcome after 2024-10-04\."):
-        judge(model, Examples(frame), [0], 20_000)
+        judge(model, Examples(early), Examples(frame).at([20_000]))
 
 
 def test_what_is_too_good_to_be_true_is_an_alarm():
@@ -141,7 +141,10 @@ def reigns(registry, monkeypatch, champion):
 def judged_of(came, said, as_of="2025-05-03"):
     """Judge a drawn cohort: what came, what the model said, and a constant beside it."""
     cohort = pd.DataFrame({"ordered": came})
-    return Judged(cohort, said, {"constant_rate": np.full(len(came), 0.5)}, {"as_of": as_of})
+    rows = len(came)
+    return Judged(
+        cohort, said, np.ones(rows), np.full(rows, "loyal"), {"constant_rate": np.full(rows, 0.5)}, {"as_of": as_of}
+    )
 
 
 @pytest.fixture(scope="module")

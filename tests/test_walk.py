@@ -604,3 +604,76 @@ def test_a_ledger_that_is_none_is_told(shop: Path, scored: Path, tmp_path: Path)
     (tmp_path / "ledger.db").write_text("no ledger" * 100)
     asked = ("export", path, "--scores", scored, "--campaign", "autumn", "--out", tmp_path / "list")
     refused(16, "the ledger", *asked, folder=tmp_path)
+
+
+# Looking back
+
+
+@pytest.fixture(scope="module")
+def backtested(shop: Path) -> Done:
+    days = ("--as-of", "2025-07-01", "--as-of", "2025-03-01")
+    return run("backtest", shop / "fast.yaml", *days, "--out", shop / "backtest", "--json")
+
+
+def test_a_backtest_tells_what_each_method_said_and_what_came(shop: Path, backtested: Done) -> None:
+    assert backtested.code == 0, backtested.err
+    told = json.loads((shop / "backtest/backtest.json").read_text())
+    assert {name: backtested.told[name] for name in told} == told
+    assert [judged["as_of"] for judged in told["as_ofs"]] == ["2025-03-01", "2025-07-01"]
+    rows = pd.read_parquet(shop / "backtest/predictions.parquet")
+    assert rows[["as_of", "customer_id"]].apply(tuple, axis=1).is_monotonic_increasing
+    said = rows["churn_probability_model"].clip(1e-12, 1 - 1e-12)
+    loss = -(rows["churned"] * np.log(said) + (1 - rows["churned"]) * np.log(1 - said)).mean()
+    assert told["pooled"]["methods"]["model"]["log_loss"] == pytest.approx(loss)
+    assert sum(segment["customers"] for segment in told["segments"]) == told["pooled"]["customers"] == len(rows)
+    for name in ("constant_rate", "recency_rule", "logistic_rfm"):
+        assert rows[f"churn_probability_{name}"].between(0, 1).all()
+        assert set(told["pooled"]["differences"][name]) == {"log_loss", "auc"}
+    for plot in ("reliability", "gains", "profit"):
+        assert (shop / f"backtest/{plot}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_is_said_at_a_day_does_not_change_with_what_came_after(
+    shop: Path, backtested: Done, tmp_path: Path
+) -> None:
+    """Whoever orders in the label window, and whoever is new then, is news to the judge, and not to the learner."""
+    orders = pd.read_parquet(shop / "orders.parquet")
+    later = orders["ordered_at"] >= "2025-07-01"
+    orders.loc[later, "amount"] *= 7
+    orders = pd.concat([orders[~later], orders[later].sample(frac=0.5, random_state=1)])
+    orders.to_parquet(tmp_path / "orders.parquet")
+    plan = config_of(shop, tmp_path)
+    content = yaml.safe_load(plan.read_text())
+    content["tables"]["orders"]["source"] = "orders.parquet"
+    plan.write_text(yaml.safe_dump(content))
+    assert run("backtest", plan, "--as-of", "2025-07-01", "--out", tmp_path / "backtest").code == 0
+    before, after = (pd.read_parquet(folder / "backtest/predictions.parquet") for folder in (shop, tmp_path))
+    before = before[before["as_of"].astype(str) == "2025-07-01"].reset_index(drop=True)
+    assert before["churned"].sum() != after["churned"].sum()
+    said = [name for name in before if name not in ("churned", "spent")]
+    pd.testing.assert_frame_equal(before[said], after[said], check_exact=True)
+
+
+def test_a_backtest_names_days_itself_and_logs_a_child_for_each(shop: Path, tmp_path: Path) -> None:
+    done = run("backtest", config_of(shop, tmp_path), "--out", tmp_path / "backtest", "--json")
+    days = [judged["as_of"] for judged in done.told["as_ofs"]]
+    assert days[-1] == "2025-10-02"  # its 90 days close on 2025-12-31
+    assert len(days) > 1
+    mlflow = pytest.importorskip("mlflow")
+    mlflow.set_tracking_uri(f"sqlite:///{shop / 'mlflow.db'}")
+    runs = mlflow.search_runs(
+        search_all_experiments=True, filter_string=f"tags.mlflow.parentRunId = '{done.told['run_id']}'"
+    )
+    assert sorted(runs["params.as_of"]) == days
+
+
+@pytest.mark.parametrize(
+    ("day", "because"),
+    [("2025-10-03", "only until 2025-12-31"), ("2024-02-01", "too early to learn"), ("soon", "YYYY-MM-DD")],
+)
+def test_a_day_that_cannot_be_judged_is_refused_in_one_sentence(
+    shop: Path, tmp_path: Path, day: str, because: str
+) -> None:
+    done = run("backtest", shop / "fast.yaml", "--as-of", day, "--out", tmp_path / "backtest")
+    assert is_one_sentence(done, 13, because)
+    assert not list(tmp_path.iterdir())

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import isnan
 
 import pandas as pd
 
 from clm_ml.cli.answering import Answer
 from clm_ml.config import Config
-from clm_ml.pipeline import Checked, Exported, Listed, Scored, Trained
+from clm_ml.pipeline import Backtested, Checked, Exported, Listed, Scored, Trained
 
-__all__ = ["tell_checked", "tell_exported", "tell_scored", "tell_trained"]
+__all__ = ["tell_backtested", "tell_checked", "tell_exported", "tell_scored", "tell_trained"]
 
 
 def tell_checked(answer: Answer, checked: Checked, config: Config) -> None:
@@ -78,15 +79,43 @@ def tell_trained(answer: Answer, trained: Trained) -> None:
     answer.say(
         f"judged on {evaluation['customers']:,} customers of {evaluation['as_of']}, by a model learned before it:"
     )
-    rows = {"model": evaluation["model"], **evaluation["baselines"]}
-    shown = (
-        pd.DataFrame(rows).T[["auc", "log_loss", "brier", "ece", "top_decile_lift"]].rename_axis("method").reset_index()
-    )
-    answer.say(_table(shown, dict.fromkeys(("auc", "log_loss", "brier", "ece", "top_decile_lift"), "{:.4f}")))
+    answer.say(_methods({"model": evaluation["model"], **evaluation["baselines"]}))
     value = evaluation["value"]
     total = f"predicted / spent {value['total_to_spent']:.2f}"
     answer.say(f"value: Gini {value['gini']:.3f}, Spearman {value['spearman']:.3f}, {total}")
     answer.say(f"model box: {trained.box}; registered as version {trained.tracked.version}, {trained.tracked.alias}")
+
+
+_JUDGED = ("auc", "log_loss", "brier", "ece", "top_decile_lift")
+
+
+def _methods(rows: Mapping[str, Mapping[str, float]]) -> str:
+    """Lay out how well each method did."""
+    shown = pd.DataFrame(rows).T[list(_JUDGED)].rename_axis("method").reset_index()
+    return _table(shown, dict.fromkeys(_JUDGED, "{:.4f}"))
+
+
+def tell_backtested(answer: Answer, done: Backtested, config: Config) -> None:
+    """Tell how well the model and its baselines did at each as_of and over all, and how sure that is."""
+    figures = done.figures
+    answer.tell({"backtest": str(done.box), "run_id": done.run_id, **figures, "warnings": list(done.warnings)})
+    _warn(answer, done.warnings)
+    for judged in figures["as_ofs"]:
+        answer.say(f"{judged['as_of']}: {judged['customers']:,} customers, by what was known before it")
+        answer.say(_methods({"model": judged["model"], **judged["baselines"]}) + "\n")
+    pooled = figures["pooled"]
+    if len(figures["as_ofs"]) > 1:
+        answer.say(f"all {len(figures['as_ofs'])} as_ofs: {pooled['customers']:,} rows")
+        answer.say(_methods(pooled["methods"]) + "\n")
+    for name, told in pooled["differences"].items():
+        loss, auc = ("{:+.4f} [{:+.4f}, {:+.4f}]".format(*told[figure]) for figure in ("log_loss", "auc"))
+        answer.say(f"the model against {name}: log loss {loss}, AUC {auc}")
+    most = pooled["profit"]["model"]
+    answer.say(
+        f"its best list: {most['contacted']:,} contacts, {most['most']:,.0f} {config.currency}, "
+        f"assuming that a contact brings back {config.list.assumed_save_rate:.1%} of those who would churn"
+    )
+    answer.say(f"backtest box: {done.box}")
 
 
 def tell_scored(answer: Answer, scored: Scored) -> None:

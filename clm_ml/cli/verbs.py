@@ -117,6 +117,35 @@ def train(
 
 
 @app.command()
+def backtest(
+    config: ConfigPath,
+    as_of: Annotated[
+        list[str] | None,
+        typer.Option("--as-of", metavar="DAY", help="ISO day to judge at, once for each; the last ones."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Where the box goes: backtests/PROJECT-DAY.")
+    ] = None,
+    force: Force = False,
+    fresh: Fresh = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Learn as if it were an earlier day, and judge against what came.
+
+    At each day the model and every baseline know nothing but what was known before it.
+    """
+    with answering(debug, as_json) as answer:
+        from clm_ml.cli.telling import tell_backtested  # noqa: PLC0415
+        from clm_ml.config import load_config  # noqa: PLC0415
+        from clm_ml.pipeline import backtest as run  # noqa: PLC0415
+
+        loaded = load_config(config)
+        done = run(loaded, as_of or (), out, force=force, fresh=fresh, progress=answer.progress)
+        tell_backtested(answer, done, loaded)
+
+
+@app.command()
 def score(
     config: ConfigPath,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the scores box goes.")],

@@ -1,5 +1,6 @@
 """The story, told once for each verb: which room is asked, in which order. Nothing is computed here."""
 
+from clm_ml.pipeline.backtesting import Backtested, backtest
 from clm_ml.pipeline.checking import Checked, check, propose_config
 from clm_ml.pipeline.describing import Described, describe
 from clm_ml.pipeline.exporting import Exported, Listed, export, rank
@@ -8,6 +9,7 @@ from clm_ml.pipeline.training import Trained, train, train_box
 from clm_ml.progress import Progress, silent
 
 __all__ = [
+    "Backtested",
     "Checked",
     "Described",
     "Exported",
@@ -15,6 +17,7 @@ __all__ = [
     "Progress",
     "Scored",
     "Trained",
+    "backtest",
     "check",
     "describe",
     "export",

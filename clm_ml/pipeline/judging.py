@@ -15,6 +15,7 @@ from clm_ml.evaluation import LEAKAGE_AUC, Verdict, fit_baselines, metrics, pass
 from clm_ml.examples import Examples
 from clm_ml.features import against_habit
 from clm_ml.model import RFM_COLUMNS, Model, load_model
+from clm_ml.segments import find_segments
 from clm_ml.timeline import date_of
 from clm_ml.tracking import fetch_box
 
@@ -25,32 +26,48 @@ Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 @dataclass(frozen=True)
 class Judged:
-    """What was said and what came, of the cohort at the last closed as_of."""
+    """What was said and what came, of the cohort at one as_of: one value a customer, in the cohort's order."""
 
     cohort: pd.DataFrame = field(repr=False)
     order_probability: Floats = field(repr=False)
+    amount: Floats = field(repr=False)
+    segments: Any = field(repr=False)
     baselines: Mapping[str, Floats] = field(repr=False)
     facts: Mapping[str, Any]
 
+    @property
+    def expected_value(self) -> Floats:
+        """Give what each customer was expected to spend."""
+        return self.order_probability * self.amount
 
-def judge(model: Model, examples: Examples, early: list[int], last: int) -> Judged:
-    """Let a model that knows only the early as_ofs speak of the last, beside the baselines."""
-    cohort = _cohort(model, examples.at([last]).frame)
+
+def judge(model: Model, past: Examples, came: Examples) -> Judged:
+    """Let a model speak of one as_of, beside the baselines; both know nothing but the past's examples.
+
+    Args:
+        model: learned from `past`.
+        past: what the baselines learn from as well.
+        came: the examples of the as_of that is judged.
+
+    Raises:
+        ModelError: if all customers had one outcome there.
+    """
+    cohort, day = _cohort(model, came.frame), came.as_ofs[-1]
     if cohort["ordered"].nunique() < 2:
-        raise ModelError(f"nothing can be judged: all customers had one outcome after {date_of(last)}.")
-    said = model.order_probability(cohort)
-    past = examples.at(early).frame
-    baselines = fit_baselines(past.loc[past["orders_ever"] > 0, [*RFM_COLUMNS, "ordered"]], cohort)
-    value = said * model.amount.predict(cohort)
+        raise ModelError(f"nothing can be judged: all customers had one outcome after {date_of(day)}.")
+    said, amount = model.order_probability(cohort), model.amount.predict(cohort)
+    known = past.frame
+    baselines = fit_baselines(known.loc[known["orders_ever"] > 0, [*RFM_COLUMNS, "ordered"]], cohort)
     facts = {
-        "as_of": date_of(last).isoformat(),
-        "learned_until": date_of(max(early)).isoformat(),
+        "as_of": date_of(day).isoformat(),
+        "learned_until": date_of(past.as_ofs[-1]).isoformat(),
         "customers": len(cohort),
         "model": metrics(cohort["ordered"], said),
-        "value": value_metrics(cohort["spent"], value),
+        "value": value_metrics(cohort["spent"], said * amount),
         "baselines": {name: metrics(cohort["ordered"], baseline) for name, baseline in baselines.items()},
     }
-    return Judged(cohort, said, baselines, facts)
+    segments = find_segments(cohort, model.cuts, model.lapse)["segment"].to_numpy()
+    return Judged(cohort, said, amount, segments, baselines, facts)
 
 
 def _cohort(model: Model, frame: pd.DataFrame) -> pd.DataFrame:

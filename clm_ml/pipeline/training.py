@@ -96,7 +96,8 @@ def _learn_and_judge(kept: Kept, as_of: Any, progress: Progress, *, closing: boo
     early, last = judge_as_of(examples.as_ofs, config.task.horizon_days)
     meanings = tables.meanings if tables.events is not None else None
     progress("learning", 0, 2)
-    judged = judge(learn(examples.at(early), config, meanings), examples, early, last)
+    past = examples.at(early)
+    judged = judge(learn(past, config, meanings), past, examples.at([last]))
     progress("learning", 1, 2)
     model = learn(examples, config, meanings)
     progress("learning", 2, 2)

@@ -97,7 +97,8 @@ def _doubt(earlier: Earlier, door: Door, new: Counts, complete_until: int) -> No
 
 
 def _meanings(events: Events) -> dict[str, tuple[str, ...]]:
-    return {meaning: tuple(types) for meaning, types in events.meanings.items()}
+    """List the meanings by name: in which order the config has them changes no column, and no model."""
+    return {meaning: tuple(types) for meaning, types in sorted(events.meanings.items())}
 
 
 def _complete_until(

@@ -15,7 +15,7 @@ from typing import Any
 from clm_ml.config import Config
 from clm_ml.errors import ConfigError, ModelError
 
-__all__ = ["OUTPUTS", "Run", "Tracked", "fetch_box", "log_run"]
+__all__ = ["OUTPUTS", "Run", "Tracked", "fetch_box", "log_backtest", "log_run"]
 
 _SQLITE = "sqlite:///"
 
@@ -85,6 +85,42 @@ def log_run(config: Config, run: Run, alias: str) -> Tracked:
                 mlflow.log_figure(figure, name)
             logged = _log_model(mlflow, run)
         return Tracked(started.info.run_id, _register(mlflow, config.project, logged, alias), alias)
+
+
+def log_backtest(config: Config, figures: Mapping[str, Any], plots: Mapping[str, Any]) -> str:
+    """Log a backtest as a run with a child for each as_of, and give its id.
+
+    Args:
+        config: for the store and the experiment.
+        figures: the content of `backtest.json`.
+        plots: Matplotlib figures by file name.
+
+    Raises:
+        ConfigError: if the store cannot be used.
+    """
+    with _mlflow(config) as mlflow:
+        experiment = _experiment(mlflow, config)
+        days = [judged["as_of"] for judged in figures["as_ofs"]]
+        with mlflow.start_run(experiment_id=experiment, run_name=f"{config.project} backtest {days[-1]}") as parent:
+            mlflow.log_params({"horizon_days": figures["horizon_days"], "as_ofs": ", ".join(days)})
+            _log_methods(mlflow, figures["pooled"]["methods"])
+            mlflow.log_dict(dict(figures), "backtest.json")
+            for name, plot in plots.items():
+                mlflow.log_figure(plot, name)
+            for judged in figures["as_ofs"]:
+                with mlflow.start_run(experiment_id=experiment, run_name=judged["as_of"], nested=True):
+                    mlflow.log_params({"as_of": judged["as_of"], "learned_until": judged["learned_until"]})
+                    _log_methods(mlflow, {"model": judged["model"], **judged["baselines"]})
+        return str(parent.info.run_id)
+
+
+def _log_methods(mlflow: Any, methods: Mapping[str, Mapping[str, float]]) -> None:
+    told = {
+        name if method == "model" else f"{method}.{name}": value
+        for method, figures in methods.items()
+        for name, value in figures.items()
+    }
+    mlflow.log_metrics({name: value for name, value in told.items() if value == value})  # noqa: PLR0124
 
 
 def fetch_box(config: Config, uri: str) -> Path:
