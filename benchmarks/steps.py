@@ -89,7 +89,7 @@ def read(asked: Asked) -> int:
 def _described(asked: Asked, as_ofs: int) -> Any:
     """Describe everyone at one as_of after the other: the engine, and the features as a lazy frame."""
     from clm_ml.features import build_features
-    from clm_ml.snapshot import prepare, take_snapshot
+    from clm_ml.snapshot import in_parts, prepare, take_snapshot
     from clm_ml.tables import read_tables
     from clm_ml.timeline import parse_day
 
@@ -97,8 +97,8 @@ def _described(asked: Asked, as_ofs: int) -> Any:
     tables = read_tables(config)
     prepared = prepare(tables)
     for back in range(as_ofs):
-        snapshot = take_snapshot(prepared, parse_day(AS_OF) - 28 * back)
-        yield tables.engine, build_features(snapshot, config.task)
+        for part in in_parts(prepared):
+            yield tables.engine, build_features(take_snapshot(part, parse_day(AS_OF) - 28 * back), config.task)
 
 
 def features(asked: Asked, as_ofs: int = 1) -> int:
@@ -208,10 +208,12 @@ TOLD = {
 
 
 def _write(step: str, asked: Asked, values: Path) -> None:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    engine, found = _summary(asked) if step == "summary" else next(_described(asked, 1))
-    pq.write_table(engine.collect(found, "customer_id"), values)
+    parts = [_summary(asked)] if step == "summary" else _described(asked, 1)
+    found = pa.concat_tables([engine.collect(part) for engine, part in parts])
+    pq.write_table(found.sort_by("customer_id"), values)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from clm_ml.config import Config, Table
 from clm_ml.engine import BATCH_ROWS, Engine, Source, open_engine, quoted
+from clm_ml.engine.words import in_words
 from clm_ml.errors import ConfigError, DataError
 
 ROWS = [("7", "2020-01-01", "5"), ("8", "2020-01-02", "6.5")]
@@ -831,3 +832,17 @@ def test_an_engine_leaves_nothing_in_the_working_folder(tmp_path, monkeypatch):
     engine.keep(numbers(engine, 1000))
     engine.close()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("Out of Memory Error: failed to pin block of size 256.0 KiB (953.5 MiB/953.6 MiB used)", "memory or room"),
+        ("IO Error: Could not write all bytes to file: No space left on device", "the disk is full"),
+    ],
+)
+def test_a_stream_that_ends_for_want_of_memory_or_disk_ends_in_words(said, told):
+    with pytest.raises(DataError, match=f"^the tables: {told}"), in_words("the tables"):
+        raise OSError(said)
+    with pytest.raises(OSError, match="Broken pipe"), in_words("the tables"):
+        raise BrokenPipeError("Broken pipe")

@@ -13,6 +13,7 @@ from pandas.testing import assert_frame_equal
 import clm_ml as clm
 from clm_ml.artifacts import open_box
 from clm_ml.config import Task
+from clm_ml.engine import embedded
 from clm_ml.errors import ArtifactError, ConfigError, ModelError, TimelineError
 from clm_ml.examples import Examples
 from clm_ml.keeping import Kept
@@ -318,6 +319,19 @@ def test_the_same_rows_are_scored_to_the_same_bytes_in_batches_of_any_size(shop,
     score(shop, box, tmp_path / "sevens", reasons=40)
     whole, sevens = (pq.read_table(tmp_path / name / "scores.parquet") for name in ("whole", "sevens"))
     assert whole.equals(sevens.combine_chunks())
+
+
+def test_customers_described_in_parts_for_want_of_memory_are_scored_to_the_same_bytes(shop, box, tmp_path, monkeypatch):
+    score(shop, box, tmp_path / "whole", reasons="all")
+    asked, divide = [], embedded.Engine.in_parts
+    monkeypatch.setattr(embedded, "_BYTES_FOLDED", 50 * 10**6)
+    monkeypatch.setattr(embedded.Engine, "in_parts", lambda *given: asked.append(divide(*given)) or asked[-1])
+    few = shop.model_copy(update={"memory_limit": "4GB"})
+    score(few, box, tmp_path / "parts", reasons="all")
+    assert asked
+    assert min(map(len, asked)) > 1
+    whole, parts = (tmp_path / name / "scores.parquet" for name in ("whole", "parts"))
+    assert whole.read_bytes() == parts.read_bytes()
 
 
 def test_a_scores_box_says_what_made_it_and_sums_by_segment(shop, box, tmp_path):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,9 @@ __all__ = ["Engine", "open_embedded"]
 Frame = nw.LazyFrame[Any]
 
 _DIGESTS = 1_000_000
+
+#: What describing a customer takes of the memory, about; the rest is spilled. Each part reads all rows again.
+_BYTES_FOLDED = 400
 
 
 class Engine(Origins):
@@ -122,15 +126,31 @@ class Engine(Origins):
         with in_words(UNREAD):
             yield from self._reader(frame, order_by)
 
+    def in_parts(self, frames: Mapping[str, Frame]) -> list[dict[str, Any]]:
+        """Divide frames among parts of customers, each wholly in one: as many as it takes to fold them in memory."""
+        sql = {name: _ordered(frame) for name, frame in frames.items()}
+        of = self._parts(sql.values())
+        if of == 1:
+            return [dict(frames)]
+        theirs = "SELECT * FROM ({}) WHERE hash(customer_id) % {} = {}".format
+        return [{name: self.lazy(theirs(rows, of, part)) for name, rows in sql.items()} for part in range(of)]
+
+    def _parts(self, sql: Iterable[str]) -> int:
+        limit = int(self.rows("SELECT parse_formatted_bytes(current_setting('memory_limit'))")[0][0])
+        counts = {rows: self.rows(f"SELECT count(*) FROM ({rows})")[0][0] for rows in sql}
+        many = [rows for rows, count in counts.items() if count * _BYTES_FOLDED > limit]
+        customers = [self.rows(f"SELECT approx_count_distinct(customer_id) FROM ({rows})")[0][0] for rows in many]
+        return ceil(max(customers, default=1) * _BYTES_FOLDED / limit)
+
     @contextmanager
-    def mapped(self, frame: Frame, function: OnBatch, schema: pa.Schema, near: Path) -> Iterator[Frame]:
-        """Apply a function to the batches of a frame, as they come; what it gives lasts as long as the block.
+    def mapped(self, frames: Sequence[Frame], function: OnBatch, schema: pa.Schema, near: Path) -> Iterator[Frame]:
+        """Apply a function to the batches of frames, as they come; what it gives lasts as long as the block.
 
         It is kept in a file in the folder `near`: while batches are read the engine takes nothing in.
         """
         with tempfile.TemporaryDirectory(prefix=".mapped-", dir=near) as folder:
             file = Path(folder) / "rows.parquet"
-            write_batches(file, schema, map(function, self.batches(frame)))
+            write_batches(file, schema, (function(batch) for frame in frames for batch in self.batches(frame)))
             yield self.lazy(f"SELECT * FROM read_parquet({as_literal(str(file))})")
 
     def rows_of(self, source: Any) -> int:

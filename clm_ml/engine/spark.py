@@ -262,10 +262,15 @@ class SparkEngine(Language):
         """Stream a frame's rows in order, `BATCH_ROWS` at a time."""
         yield from self._streamed(_sorted(frame, order_by))
 
+    def in_parts(self, frames: Mapping[str, Frame]) -> list[dict[str, Any]]:
+        """Divide nothing: Spark does, among its workers."""
+        return [dict(frames)]
+
     @contextmanager
-    def mapped(self, frame: Frame, function: OnBatch, schema: pa.Schema, _: Path) -> Iterator[Frame]:
-        """Apply a function to the batches of a frame within the workers; what it gives lasts as long as the block."""
-        kept = self.keep(nw.from_native(in_workers(frame.to_native(), Each(function), schema)))
+    def mapped(self, frames: Sequence[Frame], function: OnBatch, schema: pa.Schema, _: Path) -> Iterator[Frame]:
+        """Apply a function to the batches of frames within the workers; what it gives lasts as long as the block."""
+        rows = nw.concat(list(frames)).to_native()
+        kept = self.keep(nw.from_native(in_workers(rows, Each(function), schema)))
         yield kept
         self.drop(kept)
 

@@ -56,6 +56,12 @@ def in_words(what: str) -> Iterator[None]:
         raise DataError(f"{what}: {_MEMORY}.") from None
     except duckdb.IOException as error:
         raise DataError(f"{what}: {_meaning(error, _MEANINGS_OF_IO) or first_sentence(error)}.") from None
+    except OSError as error:  # what ends a stream of Arrow: an error of the engine's, by its words
+        if not (told := re.match(r"(Out of Memory|IO) Error: ", str(error))):
+            raise
+        is_memory = told[1] == "Out of Memory"
+        meaning = _MEMORY if is_memory else _meaning(error, _MEANINGS_OF_IO) or first_sentence(error)
+        raise DataError(f"{what}: {meaning}.") from None
     except _OF_THE_DATA as error:
         meaning = _meaning(error, _MEANINGS) or "a value does not have the type of its column"
         raise DataError(f"{what}: {meaning}.") from None

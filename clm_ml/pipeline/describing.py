@@ -13,7 +13,7 @@ from clm_ml.config import Task
 from clm_ml.engine import AnyEngine
 from clm_ml.features import build_features
 from clm_ml.model import may_be_null
-from clm_ml.snapshot import prepare, take_snapshot
+from clm_ml.snapshot import in_parts, prepare, take_snapshot
 from clm_ml.tables import Tables
 from clm_ml.timeline import date_of, parse_day
 
@@ -60,7 +60,8 @@ def describe(tables: Tables, as_of: Any, task: Task) -> Described:
         TimelineError: if the tables are not complete until `as_of`, or it lies before the first order.
     """
     prepared, day = prepare(tables), parse_day(as_of)
-    features = tables.engine.keep(build_features(take_snapshot(prepared, day), task))
+    parts = (build_features(take_snapshot(part, day), task) for part in in_parts(prepared))
+    features = nw.concat([tables.engine.keep(part) for part in parts])
     prepared.drop()
     may_lack = may_be_null(task, tables.meanings if tables.events is not None else None)
     return Described(features, tables.engine, date_of(day).isoformat(), may_lack)

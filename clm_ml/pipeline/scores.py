@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from clm_ml.features import build_features
 from clm_ml.model import REASONS, Model
 from clm_ml.progress import Progress
-from clm_ml.snapshot import Prepared, take_snapshot
+from clm_ml.snapshot import Prepared, in_parts, take_snapshot
 from clm_ml.tables import Tables
 
 __all__ = ["SCHEMA", "write_scores"]
@@ -72,14 +72,15 @@ def write_scores(
     """
     engine, parts = prepared.tables.engine, []
 
-    def features(whose: Frame | None = None) -> Frame:
-        return build_features(take_snapshot(prepared, day, whose), model.task)
+    def features(whose: Frame | None = None) -> list[Frame]:
+        parts = in_parts(prepared) if whose is None else [prepared]
+        return [build_features(take_snapshot(part, day, whose), model.task) for part in parts]
 
     with ExitStack() as stack:
 
-        def mapped(step: str, frame: Frame, function: Any, schema: pa.Schema) -> Frame:
-            with engine.watched(_in_rows(step, prepared.tables, progress)):
-                return stack.enter_context(engine.mapped(frame, function, schema, path.parent))
+        def mapped(step: str, frames: list[Frame], function: Any, schema: pa.Schema) -> Frame:
+            with engine.watched(_in_rows(step, prepared.tables, progress), len(frames)):
+                return stack.enter_context(engine.mapped(frames, function, schema, path.parent))
 
         scores = mapped("scoring", features(), _Scoring(model), _BARE)
         if reasons:

@@ -12,7 +12,7 @@ from clm_ml.errors import TimelineError
 from clm_ml.evaluation import Verdict, judge_as_of, reliability
 from clm_ml.examples import Examples, collect_examples, training_as_ofs
 from clm_ml.keeping import Kept, read_kept_tables
-from clm_ml.model import BOX_KIND, Model, learn, may_be_null, save_model
+from clm_ml.model import BOX_KIND, Model, learn, save_model
 from clm_ml.pipeline.judging import Judged, alarms, gate, judge
 from clm_ml.plots import plot_gains, plot_reliability
 from clm_ml.progress import Progress, silent
@@ -163,14 +163,4 @@ def _run(model: Model, judged: Judged, box: Path) -> Run:
     }
     name = f"{model.facts['project']} {model.facts['as_of']}"
     facts = {**model.facts["data"], "gate": model.facts["gate"]}
-    return Run(name, params, figures, facts, plots, box, _column_types(model, judged))
-
-
-def _column_types(model: Model, judged: Judged) -> dict[str, type]:
-    """Tell bool, int and float apart by the frames there are; what may be null is float, though whole numbers."""
-    kinds: dict[str, type] = {"b": bool, "i": int}
-    lacking = may_be_null(model.task, model.meanings)
-    return {
-        name: float if name in lacking else kinds.get(judged.cohort[name].dtype.kind, float)
-        for name in model.features()
-    }
+    return Run(name, params, figures, facts, plots, box, model.features())

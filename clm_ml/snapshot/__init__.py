@@ -5,7 +5,7 @@ is handed on holds no row of the as_of's day or later, nor one that was loaded o
 cannot see the future, because the future is not in it.
 """
 
-from clm_ml.snapshot.airlock import Snapshot, only, orders_known_by, take_snapshot
+from clm_ml.snapshot.airlock import Snapshot, in_parts, only, orders_known_by, take_snapshot
 from clm_ml.snapshot.preparing import Before, Prepared, prepare
 
-__all__ = ["Before", "Prepared", "Snapshot", "only", "orders_known_by", "prepare", "take_snapshot"]
+__all__ = ["Before", "Prepared", "Snapshot", "in_parts", "only", "orders_known_by", "prepare", "take_snapshot"]

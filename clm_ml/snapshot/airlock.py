@@ -14,7 +14,7 @@ from clm_ml.snapshot.preparing import Prepared, kinds_of
 from clm_ml.tables import Tables
 from clm_ml.timeline import date_of
 
-__all__ = ["Snapshot", "only", "orders_known_by", "take_snapshot"]
+__all__ = ["Snapshot", "in_parts", "only", "orders_known_by", "take_snapshot"]
 
 Frame = nw.LazyFrame[Any]
 
@@ -96,10 +96,22 @@ def only(prepared: Prepared, customers: Frame) -> Prepared:
     return replace(prepared, **kept, added={name: frame for name, frame in kept.items() if name != "customers"})
 
 
+def in_parts(prepared: Prepared) -> list[Prepared]:
+    """Divide what is prepared among parts of customers, as many as the engine's memory asks for.
+
+    A row stands alone: described part by part everyone gets the row that all together would give them.
+    """
+    return [replace(prepared, **frames) for frames in prepared.tables.engine.in_parts(_frames(prepared))]
+
+
 def _theirs(prepared: Prepared, customers: Frame) -> dict[str, Any]:
-    frames = {name: getattr(prepared, name) for name in ("orders", "late_parts", "events", "customers")}
     ids = customers.select("customer_id")
-    return {name: rows.join(ids, on="customer_id", how="semi") for name, rows in frames.items() if rows is not None}
+    return {name: rows.join(ids, on="customer_id", how="semi") for name, rows in _frames(prepared).items()}
+
+
+def _frames(prepared: Prepared) -> dict[str, Frame]:
+    frames = {name: getattr(prepared, name) for name in ("orders", "late_parts", "events", "customers")}
+    return {name: rows for name, rows in frames.items() if rows is not None}
 
 
 def _ids(*frames: Frame | None) -> Frame:

@@ -12,6 +12,7 @@ import pandas as pd
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel
 
+from clm_ml.errors import ModelError
 from clm_ml.model import load_model
 from clm_ml.tracking.store import OUTPUTS
 
@@ -27,8 +28,19 @@ class ServedModel(PythonModel):
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:  # noqa: ARG002
         """Give each row's customer_id, probabilities, values, segment and phase."""
-        scores = self._model.score(model_input, reasons=False)
+        scores = self._model.score(_as_numbers(model_input, self._model.features()), reasons=False)
         return scores[[name for name, _ in OUTPUTS]]
+
+
+def _as_numbers(rows: Any, columns: list[str]) -> pd.DataFrame:
+    """Make numbers of what JSON or Spark gave, a null of None; what is none is refused without being quoted."""
+    if not isinstance(rows, pd.DataFrame):
+        raise ModelError("rows are sent with the names of their columns, as dataframe_split or dataframe_records.")
+    numbers = {name: rows[name] for name in columns if name in rows}
+    try:
+        return rows.assign(**{name: pd.to_numeric(values) for name, values in numbers.items()})
+    except (TypeError, ValueError):
+        raise ModelError("every feature must be a number or null in every row.") from None
 
 
 set_model(ServedModel())

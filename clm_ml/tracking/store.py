@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -43,7 +43,7 @@ class Run:
         facts: of the data: counts and days.
         figures: Matplotlib figures by file name.
         box: the model box, whole.
-        columns: the features a row must have to be scored, and whether they are bool, int or float.
+        columns: the features a row must have to be scored.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Run:
     facts: Mapping[str, Any]
     figures: Mapping[str, Any] = field(repr=False)
     box: Path
-    columns: Mapping[str, type]
+    columns: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -219,13 +219,17 @@ def _placed(config: Config) -> str:
     return _SQLITE + str(store)
 
 
-def _signature(columns: Mapping[str, type]) -> Any:
+def _signature(columns: Sequence[str]) -> Any:
+    """Name what a row must have, of any type: of a value with another type MLflow would quote the row, and log it.
+
+    What the types are, and whether anything is missing, the model itself asks.
+    """
     from mlflow.models import ModelSignature  # noqa: PLC0415
     from mlflow.types import ColSpec, Schema  # noqa: PLC0415
+    from mlflow.types.schema import AnyType  # noqa: PLC0415
 
-    types: dict[type, Any] = {str: "string", bool: "boolean", int: "long", float: "double"}
-    named = {"customer_id": str, **columns}
-    inputs: list[Any] = [ColSpec(types[kind], name, required=True) for name, kind in named.items()]
+    anything = AnyType()  # type: ignore[no-untyped-call]
+    inputs: list[Any] = [ColSpec(anything, name, required=False) for name in ("customer_id", *columns)]
     outputs: list[Any] = [ColSpec(kind, name, required=False) for name, kind in OUTPUTS]
     return ModelSignature(Schema(inputs), Schema(outputs))
 
