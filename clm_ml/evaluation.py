@@ -21,6 +21,7 @@ from clm_ml.model import fit_partner
 
 __all__ = [
     "BASELINES",
+    "BASELINE_COLUMNS",
     "LEAKAGE_AUC",
     "Verdict",
     "compare_log_loss",
@@ -38,6 +39,9 @@ Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 BASELINES = ("constant_rate", "recency_rule", "logistic_rfm")
 LEAKAGE_AUC = 0.95
+
+#: What the baselines are made of.
+BASELINE_COLUMNS = ("days_since_last_order", "orders_ever", "amount_ever")
 
 
 def judge_as_of(as_ofs: Sequence[int], horizon_days: int) -> tuple[list[int], int]:

@@ -2,9 +2,9 @@
 
 from clm_ml.model.box import BOX_KIND, load_model, save_model
 from clm_ml.model.bundle import Model, learn, may_be_null
-from clm_ml.model.partner import RFM_COLUMNS, fit_partner
+from clm_ml.model.partner import fit_partner
 from clm_ml.model.reasons import REASONS
 
 __all__ = [
-    "BOX_KIND", "REASONS", "RFM_COLUMNS", "Model", "fit_partner", "learn", "load_model", "may_be_null", "save_model",
+    "BOX_KIND", "REASONS", "Model", "fit_partner", "learn", "load_model", "may_be_null", "save_model",
 ]  # fmt: skip

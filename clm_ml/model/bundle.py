@@ -14,7 +14,7 @@ from clm_ml.config import Config, Lapse, Task
 from clm_ml.errors import ModelError, did_you_mean
 from clm_ml.examples import Examples
 from clm_ml.features import Rhythm, against_habit, catalogue, fit_rhythm
-from clm_ml.model.partner import RFM_COLUMNS
+from clm_ml.model.partner import PARTNER_COLUMNS
 from clm_ml.model.probability import Probability, fit_probability
 from clm_ml.model.reasons import Teller, reason_columns
 from clm_ml.model.value import Amount, fit_amount
@@ -159,7 +159,7 @@ def learn(examples: Examples, config: Config, meanings: Mapping[str, tuple[str, 
     has_ordered, latest = frame["orders_ever"] > 0, frame["as_of"] == examples.as_ofs[-1]
     amount = fit_amount(frame, learned, signs, seed)
     # Nearly everyone has ordered: of a copy so large only what is asked of it.
-    asked = list(dict.fromkeys([*learned, *RFM_COLUMNS, "as_of", "ordered"]))
+    asked = [name for name in dict.fromkeys([*learned, *PARTNER_COLUMNS, "as_of", "ordered"]) if name in frame]
     visitors, buyers = (frame.loc[who, asked].reset_index(drop=True) for who in (~has_ordered, has_ordered))
     return Model(
         task=config.task,

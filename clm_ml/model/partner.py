@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from sklearn.linear_model import LogisticRegression
 
-__all__ = ["BENT_TERMS", "ENGAGED_TERMS", "RFM_TERMS", "Partner", "fit_partner"]
+__all__ = ["BENT_TERMS", "ENGAGED_TERMS", "PARTNER_COLUMNS", "RFM_TERMS", "Partner", "fit_partner"]
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -77,6 +77,12 @@ _TERMS: dict[str, tuple[str, Callable[[pd.DataFrame], Floats]]] = {
 RFM_TERMS = ("silence", "orders", "amount")
 ENGAGED_TERMS = tuple(name for name in _TERMS if name != "orders")
 BENT_TERMS = tuple(name for name in ENGAGED_TERMS if _TERMS[name][0] != "days_since_last_event")
+
+#: What terms are made of, where there is an event log.
+PARTNER_COLUMNS = (
+    "days_since_last_order", "days_since_first_order", "orders_ever", "order_days_ever", "amount_ever",
+    "days_since_last_event", *(f"{what}_faded_over_{days}d" for what in ("orders", "events") for days in (7, 30, 90)),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ import pandas as pd
 
 from clm_ml.config import Config
 from clm_ml.errors import ArtifactError, ModelError
-from clm_ml.evaluation import LEAKAGE_AUC, Verdict, fit_baselines, metrics, pass_gate, value_metrics
+from clm_ml.evaluation import BASELINE_COLUMNS, LEAKAGE_AUC, Verdict, fit_baselines, metrics, pass_gate, value_metrics
 from clm_ml.examples import Examples
 from clm_ml.features import against_habit
-from clm_ml.model import RFM_COLUMNS, Model, load_model
+from clm_ml.model import Model, load_model
 from clm_ml.segments import find_segments
 from clm_ml.timeline import date_of
 from clm_ml.tracking import fetch_box
@@ -57,7 +57,7 @@ def judge(model: Model, past: Examples, came: Examples) -> Judged:
         raise ModelError(f"nothing can be judged: all customers had one outcome after {date_of(day)}.")
     said, amount = model.order_probability(cohort), model.amount.predict(cohort)
     known = past.frame
-    baselines = fit_baselines(known.loc[known["orders_ever"] > 0, [*RFM_COLUMNS, "ordered"]], cohort)
+    baselines = fit_baselines(known.loc[known["orders_ever"] > 0, [*BASELINE_COLUMNS, "ordered"]], cohort)
     facts = {
         "as_of": date_of(day).isoformat(),
         "learned_until": date_of(past.as_ofs[-1]).isoformat(),
