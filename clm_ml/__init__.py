@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from clm_ml.datasets import online_retail_config, online_retail_path, simulate
     from clm_ml.errors import ClmError
     from clm_ml.lifecycle import playbook
-    from clm_ml.model import Model, load_model
+    from clm_ml.model import Model, OrderClassifier, load_model
     from clm_ml.pipeline import backtest, check, describe, export, rank, score, train, train_box
     from clm_ml.tables import Tables, read_tables
 
@@ -25,6 +25,7 @@ __all__ = [
     "ClmError",
     "Config",
     "Model",
+    "OrderClassifier",
     "Tables",
     "backtest",
     "check",
@@ -48,7 +49,7 @@ _HOMES = {
     "datasets": ("online_retail_config", "online_retail_path", "simulate"),
     "errors": ("ClmError",),
     "lifecycle": ("playbook",),
-    "model": ("Model", "load_model"),
+    "model": ("Model", "OrderClassifier", "load_model"),
     "pipeline": ("backtest", "check", "describe", "export", "rank", "score", "train", "train_box"),
     "tables": ("Tables", "read_tables"),
 }

@@ -80,6 +80,9 @@ def tell_trained(answer: Answer, trained: Trained) -> None:
         f"judged on {evaluation['customers']:,} customers of {evaluation['as_of']}, by a model learned before it:"
     )
     answer.say(_methods({"model": evaluation["model"], **evaluation["baselines"]}))
+    if tuned := trained.model.facts.get("tuned"):
+        losses = f"log loss {tuned['log_loss']:.4f} after {tuned['usual_log_loss']:.4f} as trees grow usually"
+        answer.say(f"tuned in {tuned['trials']} trials on earlier as_ofs: {losses}")
     value = evaluation["value"]
     total = f"predicted / spent {value['total_to_spent']:.2f}"
     answer.say(f"value: Gini {value['gini']:.3f}, Spearman {value['spearman']:.3f}, {total}")

@@ -95,6 +95,10 @@ def train(
     model: Annotated[
         Path | None, typer.Option("--model", metavar="DIR", help="Where the model box goes: models/PROJECT-DAY.")
     ] = None,
+    tune: Annotated[
+        float | None,
+        typer.Option("--tune", metavar="MIN", min=0.01, help="Search so many minutes for how trees should grow."),
+    ] = None,
     force: Force = False,
     fresh: Fresh = False,
     as_json: Json = False,
@@ -110,7 +114,7 @@ def train(
         from clm_ml.errors import GateError  # noqa: PLC0415
         from clm_ml.pipeline import train_box  # noqa: PLC0415
 
-        trained = train_box(load_config(config), as_of, model, force, answer.progress, fresh=fresh)
+        trained = train_box(load_config(config), as_of, model, force, answer.progress, fresh=fresh, tune_minutes=tune)
         tell_trained(answer, trained)
         if not trained.verdict.passed:
             raise GateError(f"the model is kept as challenger, not promoted: {trained.verdict.why}.")

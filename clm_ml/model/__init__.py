@@ -2,9 +2,12 @@
 
 from clm_ml.model.box import BOX_KIND, load_model, save_model
 from clm_ml.model.bundle import Model, learn, may_be_null
+from clm_ml.model.classifier import OrderClassifier
 from clm_ml.model.partner import fit_partner
 from clm_ml.model.reasons import REASONS
+from clm_ml.model.tuning import Trial, Tuned, tune
 
 __all__ = [
-    "BOX_KIND", "REASONS", "Model", "fit_partner", "learn", "load_model", "may_be_null", "save_model",
+    "BOX_KIND", "REASONS", "Model", "OrderClassifier", "Trial", "Tuned", "fit_partner", "learn", "load_model",
+    "may_be_null", "save_model", "tune",
 ]  # fmt: skip

@@ -17,11 +17,12 @@ from clm_ml.features import Rhythm, against_habit, catalogue, fit_rhythm
 from clm_ml.model.partner import PARTNER_COLUMNS
 from clm_ml.model.probability import Probability, fit_probability
 from clm_ml.model.reasons import Teller, reason_columns
+from clm_ml.model.trees import Growth
 from clm_ml.model.value import Amount, fit_amount
 from clm_ml.segments import CutPoints, find_segments, fit_cut_points
 from clm_ml.timeline import date_of
 
-__all__ = ["Model", "learn", "may_be_null"]
+__all__ = ["Model", "fit_rhythm_at", "learn", "may_be_null"]
 
 
 @dataclass(frozen=True)
@@ -138,20 +139,23 @@ class Model:
         return f"<b>clm-ml model</b>, learned by {self.facts.get('as_of', '?')} from {learned}<table>{cells}</table>"
 
 
-def learn(examples: Examples, config: Config, meanings: Mapping[str, tuple[str, ...]] | None) -> Model:
+def learn(
+    examples: Examples, config: Config, meanings: Mapping[str, tuple[str, ...]] | None, growth: Growth | None = None
+) -> Model:
     """Learn all models from examples of several as_ofs.
 
     Args:
         examples: sorted by as_of and customer; nothing else decides the result.
         config: for the task, the lapse thresholds and the seed.
         meanings: which event types mean what; None if there is no event log.
+        growth: how the trees of the churn model grow; the usual way, if nobody has searched for a better one.
 
     Raises:
         ModelError: if all customers have one outcome, so that there is nothing to learn.
     """
     frame, seed = examples.frame, config.train.seed
     _refuse_one_class(frame.loc[frame["orders_ever"] > 0, "ordered"], config.task)
-    rhythm = _fit_rhythm_at(frame, examples.as_ofs[-1])
+    rhythm = fit_rhythm_at(frame, examples.as_ofs[-1])
     frame = against_habit(frame, rhythm, config.lapse)
     features = catalogue(config.task, tuple(meanings or ()), meanings is not None)
     signs = {feature.name: feature.sign for feature in features}
@@ -167,7 +171,7 @@ def learn(examples: Examples, config: Config, meanings: Mapping[str, tuple[str, 
         meanings=meanings,
         rhythm=rhythm,
         cuts=fit_cut_points(frame[latest]),
-        customers=fit_probability(buyers, learned, signs, seed, with_partner=True),
+        customers=fit_probability(buyers, learned, signs, seed, with_partner=True, growth=growth),
         visitors=_fit_visitors(visitors, learned, signs, seed),
         amount=amount,
         currency=config.currency,
@@ -184,7 +188,8 @@ def _fit_visitors(
     return fit_probability(visitors, varying, signs, seed, with_partner=False)
 
 
-def _fit_rhythm_at(frame: pd.DataFrame, as_of: int) -> Rhythm:
+def fit_rhythm_at(frame: pd.DataFrame, as_of: int) -> Rhythm:
+    """Fit the population's rhythm on the examples of one as_of."""
     latest = frame[frame["as_of"] == as_of]
     return fit_rhythm(latest["gaps_ever"], latest["gap_days_sum"], latest["gap_days_square_sum"])
 

@@ -19,7 +19,7 @@ from scipy.optimize import minimize
 from scipy.special import expit
 
 from clm_ml.model.partner import BENT_TERMS, ENGAGED_TERMS, Partner, fit_partner
-from clm_ml.model.trees import Trees, fit_trees
+from clm_ml.model.trees import Growth, Trees, fit_trees
 
 __all__ = ["Blend", "Probability", "early_and_late", "fit_probability"]
 
@@ -69,7 +69,12 @@ class Probability:
 
 
 def fit_probability(
-    frame: pd.DataFrame, columns: Sequence[str], signs: Mapping[str, int], seed: int, with_partner: bool
+    frame: pd.DataFrame,
+    columns: Sequence[str],
+    signs: Mapping[str, int],
+    seed: int,
+    with_partner: bool,
+    growth: Growth | None = None,
 ) -> Probability:
     """Learn from examples of several as_ofs.
 
@@ -79,6 +84,7 @@ def fit_probability(
         signs: the sign of a feature's effect, where it is known.
         seed: of the trees.
         with_partner: whether the rows have R, F and M.
+        growth: how trees grow; the usual way, if it is not given.
     """
     if not columns or not _enough(frame):
         rate = (frame["ordered"].sum() + 0.5) / (len(frame) + 1.0)
@@ -86,9 +92,9 @@ def fit_probability(
     early, late = early_and_late(frame)
     weight, slope = 1.0, 1.0
     if _enough(early) and _enough(late):
-        learners = _learners(early, columns, signs, seed, with_partner)
+        learners = _learners(early, columns, signs, seed, with_partner, growth)
         weight, slope = _find_blend([learner.raw(late) for learner in learners], late["ordered"])
-    learners = _learners(frame, columns, signs, seed, with_partner)
+    learners = _learners(frame, columns, signs, seed, with_partner, growth)
     logits = [learner.raw(frame) for learner in learners]
     mixed = weight * logits[0] + (1 - weight) * logits[-1]
     partner = learners[1] if with_partner else None
@@ -111,9 +117,14 @@ def _enough(frame: pd.DataFrame) -> bool:
 
 
 def _learners(
-    frame: pd.DataFrame, columns: Sequence[str], signs: Mapping[str, int], seed: int, with_partner: bool
+    frame: pd.DataFrame,
+    columns: Sequence[str],
+    signs: Mapping[str, int],
+    seed: int,
+    with_partner: bool,
+    growth: Growth | None,
 ) -> list[Any]:
-    trees = fit_trees(frame[list(columns)], frame["ordered"], signs, "binary", seed)
+    trees = fit_trees(frame[list(columns)], frame["ordered"], signs, "binary", seed, growth)
     if not with_partner:
         return [trees]
     terms = ENGAGED_TERMS if "days_since_last_event" in frame else BENT_TERMS

@@ -20,9 +20,43 @@ import pyarrow as pa
 from clm_ml.errors import ArtifactError
 from clm_ml.model.forest import Forest, read_forest
 
-__all__ = ["Trees", "fit_trees"]
+__all__ = ["Growth", "Trees", "fit_trees", "usual_growth"]
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
+
+
+@dataclass(frozen=True)
+class Growth:
+    """How trees grow: how large, how many, how fast, and what holds them back."""
+
+    leaves: int
+    rounds: int
+    seeds: int
+    rows_a_leaf: int
+    learning_rate: float = 0.03
+    feature_share: float = 0.6
+    l2: float = 5.0
+
+    def params(self) -> dict[str, Any]:
+        """Give LightGBM's names for it."""
+        return {
+            "num_leaves": self.leaves,
+            "min_data_in_leaf": self.rows_a_leaf,
+            "learning_rate": self.learning_rate,
+            "feature_fraction": self.feature_share,
+            "lambda_l2": self.l2,
+        }
+
+
+def usual_growth(examples: int) -> Growth:
+    """Choose how trees grow on so many examples, if nobody has searched for something better.
+
+    >>> usual_growth(4_000)
+    Growth(leaves=7, rounds=150, seeds=3, rows_a_leaf=20, learning_rate=0.03, feature_share=0.6, l2=5.0)
+    """
+    leaves, rounds, seeds = next((size[1:] for size in _SIZES if examples <= size[0]), _LARGE)
+    return Growth(leaves, rounds, seeds, max(20, min(200, examples // 200)))
+
 
 #: Up to so many examples: leaves a tree, trees a seed, seeds.
 _SIZES = ((30_000, 7, 150, 3), (300_000, 15, 200, 1))
@@ -69,7 +103,13 @@ class Trees:
 
 
 def fit_trees(
-    features: pd.DataFrame, label: Any, signs: Mapping[str, int], objective: str, seed: int, **params: Any
+    features: pd.DataFrame,
+    label: Any,
+    signs: Mapping[str, int],
+    objective: str,
+    seed: int,
+    growth: Growth | None = None,
+    **params: Any,
 ) -> Trees:
     """Learn trees from rows in a fixed order; the same rows give the same text, whatever the machine's threads.
 
@@ -79,20 +119,16 @@ def fit_trees(
         signs: for some columns whether the score may only rise (1) or only fall (-1) with them.
         objective: LightGBM's name of it.
         seed: the first of the seeds.
+        growth: how trees grow; the usual way, if it is not given.
         **params: LightGBM's own, over the defaults of this room.
     """
-    leaves, rounds, seeds = next((size[1:] for size in _SIZES if len(features) <= size[0]), _LARGE)
+    growth = growth or usual_growth(len(features))
     columns = tuple(features.columns)
-    common = {
+    common = growth.params() | {
         "objective": objective,
-        "num_leaves": leaves,
         "max_depth": 6,
-        "learning_rate": 0.03,
-        "min_data_in_leaf": max(20, min(200, len(features) // 200)),
-        "feature_fraction": 0.6,
         "bagging_fraction": 0.7,
         "bagging_freq": 1,
-        "lambda_l2": 5.0,
         "monotone_constraints": [signs.get(column, 0) for column in columns],
         "deterministic": True,
         "force_row_wise": True,
@@ -102,7 +138,7 @@ def fit_trees(
     # Arrow columns are read where they lie, whatever their types; a matrix would be a copy, four times as large.
     numbers = pa.table({column: pa.array(features[column].to_numpy()) for column in columns})
     data = lgb.Dataset(numbers, np.asarray(label, dtype=np.float64), feature_name=list(columns))
-    boosters = [lgb.train(common | params | {"seed": seed + i}, data, rounds) for i in range(seeds)]
+    boosters = [lgb.train(common | params | {"seed": seed + i}, data, growth.rounds) for i in range(growth.seeds)]
     return Trees(tuple(_plain(booster.model_to_string()) for booster in boosters), columns)
 
 

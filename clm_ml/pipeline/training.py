@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from clm_ml.errors import TimelineError
 from clm_ml.evaluation import Verdict, judge_as_of, reliability
 from clm_ml.examples import Examples, collect_examples, training_as_ofs
 from clm_ml.keeping import Kept, read_kept_tables
-from clm_ml.model import BOX_KIND, Model, learn, save_model
+from clm_ml.model import BOX_KIND, Model, Tuned, learn, save_model, tune
 from clm_ml.pipeline.judging import Judged, alarms, gate, judge
 from clm_ml.plots import plot_gains, plot_reliability
 from clm_ml.progress import Progress, silent
@@ -58,8 +59,12 @@ def train_box(
     progress: Progress = silent,
     *,
     fresh: bool = False,
+    tune_minutes: float | None = None,
 ) -> Trained:
-    """Train from the config's sources; write the box, log the run, and promote the model if it passes the gate."""
+    """Train from the config's sources; write the box, log the run, and promote the model if it passes the gate.
+
+    With `tune_minutes` it is searched so long, on earlier as_ofs, for how the trees of the churn model should grow.
+    """
     if folder is not None:
         refuse_existing(folder, force)
     asked = None if as_of is None else parse_day(as_of)
@@ -68,19 +73,21 @@ def train_box(
     day = tables.complete_until if asked is None else asked
     folder = folder or Path("models") / f"{config.project}-{date_of(day)}"
     refuse_existing(folder, force)
-    model, judged = _learn_and_judge(kept, day, progress, closing=True)
+    model, judged, tuned = _learn_and_judge(kept, day, progress, closing=True, tune_minutes=tune_minutes)
     progress("judging", 0, 1)
     verdict = gate(judged, config)
     model = replace(model, facts={**model.facts, "gate": {"passed": verdict.passed, "why": verdict.why}})
     with new_box(folder, BOX_KIND, _box_facts(model), force=force) as hidden:
         save_model(model, hidden)
     progress("tracking", 0, 1)
-    tracked = log_run(config, _run(model, judged, folder), "champion" if verdict.passed else "challenger")
+    tracked = log_run(config, _run(model, judged, tuned, folder), "champion" if verdict.passed else "challenger")
     progress("tracking", 1, 1)
     return Trained(model, folder, verdict, tracked, (*tables.warnings, *alarms(judged)))
 
 
-def _learn_and_judge(kept: Kept, as_of: Any, progress: Progress, *, closing: bool = False) -> tuple[Model, Judged]:
+def _learn_and_judge(
+    kept: Kept, as_of: Any, progress: Progress, *, closing: bool = False, tune_minutes: float | None = None
+) -> tuple[Model, Judged, Tuned | None]:
     """Learn and judge; with `closing` the engine is closed before learning, which takes all memory there is."""
     tables, config = kept.tables, kept.config
     day = tables.complete_until if as_of is None else parse_day(as_of)
@@ -95,13 +102,21 @@ def _learn_and_judge(kept: Kept, as_of: Any, progress: Progress, *, closing: boo
         tables.engine.close()
     early, last = judge_as_of(examples.as_ofs, config.task.horizon_days)
     meanings = tables.meanings if tables.events is not None else None
-    progress("learning", 0, 2)
     past = examples.at(early)
-    judged = judge(learn(past, config, meanings), past, examples.at([last]))
+    tuned = None if tune_minutes is None else _tune(past, config, meanings, tune_minutes, progress)
+    growth = None if tuned is None else tuned.growth
+    progress("learning", 0, 2)
+    judged = judge(learn(past, config, meanings, growth), past, examples.at([last]))
     progress("learning", 1, 2)
-    model = learn(examples, config, meanings)
+    model = learn(examples, config, meanings, growth)
     progress("learning", 2, 2)
-    return replace(model, facts=_facts(config, tables, examples, day, judged)), judged
+    return replace(model, facts=_facts(config, tables, examples, day, judged, tuned)), judged, tuned
+
+
+def _tune(past: Examples, config: Config, meanings: Any, minutes: float, progress: Progress) -> Tuned:
+    seconds = ceil(60 * minutes)
+    progress("tuning", 0, seconds)
+    return tune(past, config, meanings, minutes, lambda share: progress("tuning", int(share * seconds), seconds))
 
 
 def _refuse_late(day: int, complete_until: int) -> None:
@@ -114,7 +129,9 @@ def _refuse_late(day: int, complete_until: int) -> None:
         )
 
 
-def _facts(config: Config, tables: Tables, examples: Examples, day: int, judged: Judged) -> dict[str, Any]:
+def _facts(
+    config: Config, tables: Tables, examples: Examples, day: int, judged: Judged, tuned: Tuned | None
+) -> dict[str, Any]:
     return {
         "project": config.project,
         "as_of": date_of(day).isoformat(),
@@ -123,6 +140,7 @@ def _facts(config: Config, tables: Tables, examples: Examples, day: int, judged:
         "sampled_share": examples.sampled_share,
         "seed": config.train.seed,
         "data": tables.facts(),
+        "tuned": None if tuned is None else tuned.facts(),
         "evaluation": dict(judged.facts),
     }
 
@@ -143,7 +161,7 @@ def _box_facts(model: Model) -> dict[str, Any]:
     }
 
 
-def _run(model: Model, judged: Judged, box: Path) -> Run:
+def _run(model: Model, judged: Judged, tuned: Tuned | None, box: Path) -> Run:
     params = {
         **{f"task.{name}": value for name, value in model.task.model_dump(mode="json").items()},
         **{f"lapse.{name}": value for name, value in model.lapse.model_dump(mode="json").items()},
@@ -163,4 +181,5 @@ def _run(model: Model, judged: Judged, box: Path) -> Run:
     }
     name = f"{model.facts['project']} {model.facts['as_of']}"
     facts = {**model.facts["data"], "gate": model.facts["gate"]}
-    return Run(name, params, figures, facts, plots, box, model.features())
+    trials = () if tuned is None else tuple(trial.facts() for trial in tuned.trials)
+    return Run(name, params, figures, facts, plots, box, model.features(), trials)

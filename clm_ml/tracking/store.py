@@ -44,6 +44,7 @@ class Run:
         figures: Matplotlib figures by file name.
         box: the model box, whole.
         columns: the features a row must have to be scored.
+        trials: what a search has tried, each a child run: its numbers, and its `log_loss` if it was seen to the end.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Run:
     figures: Mapping[str, Any] = field(repr=False)
     box: Path
     columns: Sequence[str]
+    trials: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True)
@@ -83,8 +85,20 @@ def log_run(config: Config, run: Run, alias: str) -> Tracked:
             mlflow.log_dict(dict(run.facts), "data.json")
             for name, figure in run.figures.items():
                 mlflow.log_figure(figure, name)
+            for number, trial in enumerate(run.trials, start=1):
+                _log_trial(mlflow, experiment, number, trial)
             logged = _log_model(mlflow, run)
         return Tracked(started.info.run_id, _register(mlflow, config.project, logged, alias), alias)
+
+
+def _log_trial(mlflow: Any, experiment: str, number: int, trial: Mapping[str, Any]) -> None:
+    asked = dict(trial)
+    log_loss = asked.pop("log_loss")
+    with mlflow.start_run(experiment_id=experiment, run_name=f"trial {number}", nested=True):
+        mlflow.log_params(asked)
+        mlflow.set_tag("given_up", str(log_loss is None).lower())
+        if log_loss is not None:
+            mlflow.log_metric("log_loss", log_loss)
 
 
 def log_backtest(config: Config, figures: Mapping[str, Any], plots: Mapping[str, Any]) -> str:
