@@ -40,7 +40,7 @@ def tables(shop):
 @pytest.fixture(scope="module")
 def learned(shop, tables):
     """Learn when it is 2025-08-01: the model, and how one that had not seen it spoke of the last closed as_of."""
-    return training._learn_and_judge(Kept(tables, shop), AS_OF, lambda *_: None)
+    return training._learn_and_judge(Kept(tables, shop), AS_OF, lambda *_: None)[:2]
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def test_only_those_who_ordered_in_the_last_active_days_are_judged(shop, tables,
     assert judged.cohort["days_since_last_order"].max() <= 365
     assert judged.cohort["orders_ever"].min() >= 1
     few = shop.model_copy(update={"task": shop.task.model_copy(update={"active_days": 60})})
-    _, judged_few = training._learn_and_judge(Kept(tables, few), AS_OF, lambda *_: None)
+    _, judged_few, _ = training._learn_and_judge(Kept(tables, few), AS_OF, lambda *_: None)
     assert judged_few.cohort["days_since_last_order"].max() <= 60
     assert judged_few.facts["customers"] < judged.facts["customers"]
 
@@ -205,7 +205,7 @@ def test_a_store_that_cannot_be_used_is_told_before_a_box_is_written(registry, s
 def test_the_champion_is_asked_of_the_very_customers_who_are_judged(registry, shop, tables, learned, box):
     """Judged on what came after it was learned, the reigning model says what it says of anyone."""
     registry.champion = box
-    _, judged = training._learn_and_judge(Kept(tables, shop), "2025-11-15", lambda *_: None)
+    _, judged, _ = training._learn_and_judge(Kept(tables, shop), "2025-11-15", lambda *_: None)
     assert judged.facts["as_of"] == "2025-08-17"
     said = judging._champion(shop, judged)
     features = clm.describe(tables, "2025-08-17", shop.task).to_pandas().set_index("customer_id", drop=False)
