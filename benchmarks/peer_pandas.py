@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-WINDOWS, MEANT_WINDOWS, FADING_DAYS = (365, 180, 90, 30, 7), (90, 30), (7, 30, 90)
+WINDOWS, MEANT_WINDOWS, FADING_DAYS = (365, 180, 90, 30, 7), (90, 30), (30, 90)
 
 
 def describe(shop: Path, as_of: date) -> pd.DataFrame:

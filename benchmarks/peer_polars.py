@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-WINDOWS, MEANT_WINDOWS, FADING_DAYS = (7, 30, 90, 180, 365), (30, 90), (7, 30, 90)
+WINDOWS, MEANT_WINDOWS, FADING_DAYS = (7, 30, 90, 180, 365), (30, 90), (30, 90)
 KINDS = (
     *("visit", "email_open", "email_click", "ticket", "satisfaction"),
     *("review", "referral", "lead", "first_response", "redemption"),

@@ -49,11 +49,12 @@ def ask_us(task: QualityTask, log: Log) -> Iterator[tuple[int, pd.DataFrame]]:
 def score_at(prepared: Prepared, config: Config, as_of: int) -> pd.DataFrame:
     """Learn what `train` would have learned at as_of, and score everyone who has ordered."""
     tables = prepared.tables
-    examples = collect_examples(prepared, config, learned_from(config, tables.first_day, as_of), as_of)
+    examples = collect_examples(prepared, config, learned_from(config, tables.first_day, as_of), as_of, with_open=True)
     model = learn(examples, config, tables.meanings if tables.events is not None else None)
     features = build_features(take_snapshot(prepared, as_of), config.task)
     people = tables.engine.collect(features, "customer_id").to_pandas()
-    return model.score(people[people["orders_ever"] > 0].reset_index(drop=True), reasons=False)
+    customers = model.complete(people[people["orders_ever"] > 0].reset_index(drop=True))
+    return model.score(customers, reasons=False).assign(expected_orders=model.expected_orders(customers))
 
 
 def learned_from(config: Config, first_day: int, as_of: int) -> tuple[int, ...]:

@@ -20,6 +20,7 @@ from clm_ml.examples import Examples, collect_examples, training_as_ofs
 from clm_ml.features import catalogue
 from clm_ml.model import BOX_KIND, REASONS, learn, save_model
 from clm_ml.model.partner import BENT_TERMS, fit_partner
+from clm_ml.model.prior import PRIOR_LOG_ODDS
 from clm_ml.model.reasons import Teller
 from clm_ml.snapshot import prepare
 from clm_ml.timeline import date_of, day_of
@@ -291,7 +292,7 @@ def test_without_orders_before_any_as_of_there_is_nobody_to_learn_from():
         learn(Examples(frame.assign(orders_ever=0)), config, None)
 
 
-def test_a_tiny_shop_falls_back_to_the_rate_that_was_seen():
+def test_a_tiny_shop_falls_back_to_what_order_histories_tell():
     tables, config = small(drawn_orders(8, 22, 0.15), most_as_ofs=4)
     model = clm.train(tables, config)
     scores = model.score(clm.describe(tables, tables.complete_until, config.task))
@@ -299,7 +300,9 @@ def test_a_tiny_shop_falls_back_to_the_rate_that_was_seen():
     as_ofs = training_as_ofs(config, tables.first_day, tables.complete_until)
     seen = collect_examples(prepared, config, as_ofs, tables.complete_until).frame["ordered"]
     assert min(seen.sum(), len(seen) - seen.sum()) < 25
-    assert scores["order_probability"].to_numpy() == pytest.approx((seen.sum() + 0.5) / (len(seen) + 1))
+    assert model.customers is None
+    features = clm.describe(tables, tables.complete_until, config.task).to_pandas()
+    assert scores["order_probability"].to_numpy() == pytest.approx(model.prior.order_probability(features))
     assert np.isfinite(scores["expected_value"]).all()
     assert scores["reason_1"].isna().all()
 
@@ -352,7 +355,8 @@ def test_the_trees_partner_bends_and_its_terms_answer_for_features():
         "order_days_ever": [9, 8, 1, 1, 2, 1, 4, 1],
         "amount_ever": [90.0, 20, 30, 20, 10, -5, 44, 12],
     })  # fmt: skip
-    frame = frame.assign(**{f"orders_faded_over_{days}d": 1000 * frame["orders_ever"] for days in (7, 30, 90)})
+    frame = frame.assign(**{f"orders_faded_over_{days}d": 1000 * frame["orders_ever"] for days in (30, 90)})
+    frame[PRIOR_LOG_ODDS] = [2.0, 1, 0, -2, -1, -3, 1, -1]
     partner = fit_partner(frame, [1, 1, 1, 0, 0, 0, 1, 0], BENT_TERMS)
     shares = partner.contributions(frame)
     answering = ["amount_ever", "days_since_last_order", "order_days_ever", "order_days_per_30d", "orders_ever"]
@@ -525,7 +529,7 @@ def test_on_the_real_shop_the_model_beats_every_baseline_forward_in_time():
     scores = model.score(came, reasons=False)
     own = metrics(came["ordered"], scores["order_probability"])
     assert own["auc"] >= 0.735
-    for name, said in fit_baselines(past, came).items():
+    for name, said in fit_baselines(past, came, model.prior).items():
         assert own["log_loss"] < metrics(came["ordered"], said)["log_loss"], name
     value = value_metrics(came["spent"], scores["expected_value"])
     assert value["spearman"] > 0.4

@@ -187,7 +187,7 @@ def questions():
         ask[f"amount_last_{days}d"] = f"SELECT ({net} AND ago <= {days}) / 100.0"
         ask[f"net_minor_last_{days}d"] = f"SELECT ({net} AND ago <= {days})"
         ask[f"events_last_{days}d"] = f"SELECT {events.format(days)}"
-    for days in (7, 30, 90):
+    for days in (30, 90):
         share = f"sum({days} * 1000 / ({days} + ago))"  # of whole numbers, rounded down
         ask[f"orders_faded_over_{days}d"] = f"SELECT coalesce({share}, 0) FROM sold WHERE who = p"
         ask[f"events_faded_over_{days}d"] = f"SELECT coalesce({share}, 0) FROM seen WHERE who = p"

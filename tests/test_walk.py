@@ -142,7 +142,7 @@ def test_a_model_is_promoted_or_the_reason_is_told(trained: Done) -> None:
     assert trained.told["gate"]["passed"] == (trained.code == 0)
     assert trained.told["alias"] == ("champion" if trained.code == 0 else "challenger")
     assert ("error: " in trained.err) == (trained.code == 17)
-    assert set(trained.told["evaluation"]["baselines"]) == {"constant_rate", "recency_rule", "logistic_rfm"}
+    assert set(trained.told["evaluation"]["baselines"]) == {"constant_rate", "recency_rule", "logistic_rfm", "bg_nbd"}
 
 
 def test_the_champion_scores_as_its_box_does(shop: Path, trained: Done, scored: Path, tmp_path: Path) -> None:

@@ -9,12 +9,12 @@ import narwhals as nw
 
 from clm_ml.config import Lapse, Task
 from clm_ml.features.cadence import Rhythm, cadence, cadence_ratios, fit_rhythm, habit
-from clm_ml.features.catalogue import Feature, aggregate
+from clm_ml.features.catalogue import FADING_DAYS, Feature, aggregate
 from clm_ml.features.engagement import engagement, engagement_ratios
 from clm_ml.features.rfm import rfm, rfm_ratios
 from clm_ml.snapshot import Snapshot
 
-__all__ = ["Feature", "Rhythm", "against_habit", "build_features", "catalogue", "fit_rhythm"]
+__all__ = ["FADING_DAYS", "Feature", "Rhythm", "against_habit", "build_features", "catalogue", "fit_rhythm"]
 
 
 def build_features(snapshot: Snapshot, task: Task) -> nw.LazyFrame[Any]:

@@ -78,7 +78,7 @@ def count_in(condition: nw.Expr | None, as_of: int, days: int) -> nw.Expr:
 
 
 #: How fast what happened may count less: in this many days half.
-FADING_DAYS = (7, 30, 90)
+FADING_DAYS = (30, 90)
 
 
 def faded(amount: nw.Expr, as_of: int, days: int) -> nw.Expr:

@@ -4,10 +4,11 @@ from clm_ml.model.box import BOX_KIND, load_model, save_model
 from clm_ml.model.bundle import Model, learn, may_be_null
 from clm_ml.model.classifier import OrderClassifier
 from clm_ml.model.partner import fit_partner
+from clm_ml.model.prior import Prior, fit_prior
 from clm_ml.model.reasons import REASONS
 from clm_ml.model.tuning import Trial, Tuned, tune
 
 __all__ = [
-    "BOX_KIND", "REASONS", "Model", "OrderClassifier", "Trial", "Tuned", "fit_partner", "learn", "load_model",
-    "may_be_null", "save_model", "tune",
+    "BOX_KIND", "REASONS", "Model", "OrderClassifier", "Prior", "Trial", "Tuned", "fit_partner", "fit_prior", "learn",
+    "load_model", "may_be_null", "save_model", "tune",
 ]  # fmt: skip

@@ -14,6 +14,7 @@ from clm_ml.errors import ArtifactError
 from clm_ml.features import Rhythm
 from clm_ml.model.bundle import Model
 from clm_ml.model.partner import Partner
+from clm_ml.model.prior import read_prior
 from clm_ml.model.probability import Blend, Probability
 from clm_ml.model.trees import Trees
 from clm_ml.model.value import Amount
@@ -34,9 +35,10 @@ def save_model(model: Model, folder: Path) -> None:
         "cuts": model.cuts.facts(),
         "currency": model.currency,
         "features": model.features(),
-        "customers": _probability_facts("customers", model.customers, folder),
+        "prior": model.prior.facts(),
+        "customers": None if model.customers is None else _probability_facts("customers", model.customers, folder),
         "visitors": None if model.visitors is None else _probability_facts("visitors", model.visitors, folder),
-        "amount": {"trees": _write_trees("amount", model.amount.trees, folder), "factor": model.amount.factor},
+        "amount": None if model.amount is None else _amount_facts(model.amount, folder),
     }
     (folder / "model.json").write_text(json_text(content), encoding="utf-8")
     (folder / "evaluation.json").write_text(json_text(dict(model.facts)), encoding="utf-8")
@@ -59,16 +61,18 @@ def load_model(folder: str | Path) -> Model:
 
 def _read(content: Mapping[str, Any], facts: Mapping[str, Any], folder: Path) -> Model:
     meanings = content["meanings"]
-    visitors = content["visitors"]
+    both = (content["customers"], content["visitors"])
+    customers, visitors = (None if learned is None else _read_probability(learned, folder) for learned in both)
     return Model(
         task=Task(**content["task"]),
         lapse=Lapse(**content["lapse"]),
         meanings=None if meanings is None else {name: tuple(types) for name, types in meanings.items()},
         rhythm=Rhythm(**content["rhythm"]),
         cuts=CutPoints(**{name: tuple(values) for name, values in content["cuts"].items()}),
-        customers=_read_probability(content["customers"], folder),
-        visitors=None if visitors is None else _read_probability(visitors, folder),
-        amount=Amount(_read_trees(content["amount"]["trees"], folder), content["amount"]["factor"]),
+        prior=read_prior(content["prior"]),
+        customers=customers,
+        visitors=visitors,
+        amount=None if content["amount"] is None else _read_amount(content["amount"], folder),
         currency=content["currency"],
         facts=facts,
     )
@@ -89,6 +93,14 @@ def _read_probability(content: Mapping[str, Any], folder: Path) -> Probability:
         partner=None if partner is None else Partner(**{k: _frozen(v) for k, v in partner.items()}),
         blend=Blend(**content["blend"]),
     )
+
+
+def _amount_facts(amount: Amount, folder: Path) -> dict[str, Any]:
+    return {"trees": _write_trees("amount", amount.trees, folder), "factor": amount.factor}
+
+
+def _read_amount(content: Mapping[str, Any], folder: Path) -> Amount:
+    return Amount(_read_trees(content["trees"], folder), content["factor"])
 
 
 def _frozen(value: Any) -> Any:

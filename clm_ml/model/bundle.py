@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
+from scipy.special import expit
 
 from clm_ml.config import Config, Lapse, Task
 from clm_ml.errors import ModelError, did_you_mean
 from clm_ml.examples import Examples
 from clm_ml.features import Rhythm, against_habit, catalogue, fit_rhythm
 from clm_ml.model.partner import PARTNER_COLUMNS
-from clm_ml.model.probability import Probability, fit_probability
+from clm_ml.model.prior import PRIOR_LOG_ODDS, Prior, fit_prior
+from clm_ml.model.probability import Probability, fit_probability, has_enough
 from clm_ml.model.reasons import Teller, reason_columns
 from clm_ml.model.trees import Growth
 from clm_ml.model.value import Amount, fit_amount
@@ -23,6 +25,8 @@ from clm_ml.segments import CutPoints, find_segments, fit_cut_points
 from clm_ml.timeline import date_of
 
 __all__ = ["Model", "fit_rhythm_at", "learn", "may_be_null"]
+
+Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -35,9 +39,11 @@ class Model:
         meanings: which event types mean what; None if there is no event log.
         rhythm: the population's gap between orders.
         cuts: the borders of scores and segments.
-        customers: the probability of an order, of those who have ordered.
+        prior: what order histories alone say.
+        customers: the probability of an order, of those who have ordered; None if no outcome was there to learn from,
+            so that the prior speaks.
         visitors: the same of those who have not; None if training knew of none.
-        amount: the amount given an order.
+        amount: the amount given an order; None as for customers.
         facts: where and when it was learned, and how it was judged: plain data.
     """
 
@@ -46,9 +52,10 @@ class Model:
     meanings: Mapping[str, tuple[str, ...]] | None
     rhythm: Rhythm
     cuts: CutPoints
-    customers: Probability = field(repr=False)
+    prior: Prior = field(repr=False)
+    customers: Probability | None = field(repr=False)
     visitors: Probability | None = field(repr=False)
-    amount: Amount = field(repr=False)
+    amount: Amount | None = field(repr=False)
     currency: str = "EUR"
     facts: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
@@ -77,7 +84,7 @@ class Model:
         return scores
 
     def complete(self, features: Any) -> pd.DataFrame:
-        """Check that every feature is there, and add those against the customer's own habit."""
+        """Check that every feature is there, and add those against the customer's own habit and what the prior says."""
         frame = _as_pandas(features)
         missing = [column for column in ("customer_id", *self.features()) if column not in frame.columns]
         if missing:
@@ -87,7 +94,7 @@ class Model:
         texts = [column for column in self.features() if not is_numeric_dtype(frame[column])]
         if texts:
             raise ModelError(f"{texts[0]} must be a number in every row; it is {frame[texts[0]].dtype}.")
-        return against_habit(frame, self.rhythm, self.lapse)
+        return self.prior.with_log_odds(against_habit(frame, self.rhythm, self.lapse))
 
     def explain(self, complete: pd.DataFrame) -> pd.DataFrame:
         """Say why the churn probability is what it is: `reason_1..3`, the weightiest first."""
@@ -105,7 +112,7 @@ class Model:
         ordered = frame["orders_ever"].to_numpy() > 0
         probability = self.order_probability(frame)
         churn = np.where(ordered, 1 - probability, np.nan)
-        amount = self.amount.predict(frame)
+        amount = self.amount_if_ordering(frame)
         as_ofs = pd.to_datetime(frame["as_of"].map({day: date_of(day) for day in frame["as_of"].unique()})).dt.date
         placed = find_segments(frame, self.cuts, self.lapse)
         known = frame[["days_since_last_order", "expected_gap_days", "overdue_ratio"]].astype("Float64")
@@ -123,14 +130,24 @@ class Model:
         who = pd.DataFrame({"customer_id": frame["customer_id"], "as_of": as_ofs}, index=frame.index)
         return pd.concat([who, placed, known, estimates], axis=1)
 
-    def order_probability(self, complete: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.float64]]:
+    def order_probability(self, complete: pd.DataFrame) -> Floats:
         """Give each row's probability of an order in the horizon; NaN for visitors the model knows nothing of."""
         ordered = complete["orders_ever"].to_numpy() > 0
         probability = np.full(len(complete), np.nan)
         for who, learner in ((ordered, self.customers), (~ordered, self.visitors)):
             if learner is not None and who.any():
                 probability[who] = learner.predict(complete[who])
+        if self.customers is None:
+            probability[ordered] = expit(complete.loc[ordered, PRIOR_LOG_ODDS].to_numpy())
         return probability
+
+    def amount_if_ordering(self, complete: pd.DataFrame) -> Floats:
+        """Give each row's expected amount in the horizon if they order."""
+        return self.prior.amount(complete) if self.amount is None else self.amount.predict(complete)
+
+    def expected_orders(self, complete: pd.DataFrame) -> Floats:
+        """Give each row's expected number of orders in the horizon: how many come if any does, the prior tells."""
+        return self.order_probability(complete) * self.prior.orders_if_ordering(complete)
 
     def _repr_html_(self) -> str:
         judged = self.facts.get("evaluation", {}).get("model", {})
@@ -142,7 +159,7 @@ class Model:
 def learn(
     examples: Examples, config: Config, meanings: Mapping[str, tuple[str, ...]] | None, growth: Growth | None = None
 ) -> Model:
-    """Learn all models from examples of several as_ofs.
+    """Learn all models from examples of several as_ofs; without any, what order histories alone can tell.
 
     Args:
         examples: sorted by as_of and customer; nothing else decides the result.
@@ -151,30 +168,36 @@ def learn(
         growth: how the trees of the churn model grow; the usual way, if nobody has searched for a better one.
 
     Raises:
-        ModelError: if all customers have one outcome, so that there is nothing to learn.
+        ModelError: if all customers have one outcome, so that there is nothing to learn, or nobody has ordered.
     """
-    frame, seed = examples.frame, config.train.seed
+    frame, seed, latest = examples.frame, config.train.seed, examples.latest
+    now = latest if examples.open is None else examples.open
+    prior = fit_prior(now, config.task.horizon_days)
+    rhythm, cuts = _fit_rhythm(latest), fit_cut_points(latest)
+    told = Model(config.task, config.lapse, meanings, rhythm, cuts, prior, None, None, None, currency=config.currency)
+    if frame.empty:
+        return told
     _refuse_one_class(frame.loc[frame["orders_ever"] > 0, "ordered"], config.task)
-    rhythm = fit_rhythm_at(frame, examples.as_ofs[-1])
-    frame = against_habit(frame, rhythm, config.lapse)
+    frame = prior.with_log_odds(against_habit(frame, rhythm, config.lapse))
     features = catalogue(config.task, tuple(meanings or ()), meanings is not None)
     signs = {feature.name: feature.sign for feature in features}
     learned = [feature.name for feature in features if feature.learned]
-    has_ordered, latest = frame["orders_ever"] > 0, frame["as_of"] == examples.as_ofs[-1]
+    has_ordered = frame["orders_ever"] > 0
     amount = fit_amount(frame, learned, signs, seed)
     # Nearly everyone has ordered: of a copy so large only what is asked of it.
     asked = [name for name in dict.fromkeys([*learned, *PARTNER_COLUMNS, "as_of", "ordered"]) if name in frame]
     visitors, buyers = (frame.loc[who, asked].reset_index(drop=True) for who in (~has_ordered, has_ordered))
-    return Model(
-        task=config.task,
-        lapse=config.lapse,
-        meanings=meanings,
-        rhythm=rhythm,
-        cuts=fit_cut_points(frame[latest]),
-        customers=fit_probability(buyers, learned, signs, seed, with_partner=True, growth=growth),
+    customers = None
+    if has_enough(buyers):
+        now = told.complete(now[now["orders_ever"] > 0])
+        level = float(prior.order_probability(now).mean())
+        customers = fit_probability(buyers, learned, signs, seed, with_partner=True, growth=growth)
+        customers = customers.levelled(now, level)
+    return replace(
+        told,
+        customers=customers,
         visitors=_fit_visitors(visitors, learned, signs, seed),
         amount=amount,
-        currency=config.currency,
     )
 
 
@@ -190,7 +213,10 @@ def _fit_visitors(
 
 def fit_rhythm_at(frame: pd.DataFrame, as_of: int) -> Rhythm:
     """Fit the population's rhythm on the examples of one as_of."""
-    latest = frame[frame["as_of"] == as_of]
+    return _fit_rhythm(frame[frame["as_of"] == as_of])
+
+
+def _fit_rhythm(latest: pd.DataFrame) -> Rhythm:
     return fit_rhythm(latest["gaps_ever"], latest["gap_days_sum"], latest["gap_days_square_sum"])
 
 

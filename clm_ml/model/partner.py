@@ -16,6 +16,9 @@ import numpy as np
 import pandas as pd
 from sklearn.linear_model import LogisticRegression
 
+from clm_ml.features import FADING_DAYS
+from clm_ml.model.prior import PRIOR_LOG_ODDS
+
 __all__ = ["BENT_TERMS", "ENGAGED_TERMS", "PARTNER_COLUMNS", "RFM_TERMS", "Partner", "fit_partner"]
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
@@ -54,7 +57,7 @@ def _last_trace(features: pd.DataFrame) -> Floats:
 _FADED = {
     f"{what} faded over {days} days": (answering, _log(f"{what}_faded_over_{days}d", scale=1000.0))
     for what, answering in (("orders", "orders_ever"), ("events", "days_since_last_event"))
-    for days in (7, 30, 90)
+    for days in FADING_DAYS
 }
 
 #: What a term is, and the feature that answers for it when reasons are told.
@@ -71,6 +74,7 @@ _TERMS: dict[str, tuple[str, Callable[[pd.DataFrame], Floats]]] = {
     "silent share": ("days_since_last_order", _silent_share),
     "silent share by repeats": ("days_since_last_order", _times(_silent_share, _repeats)),
     **_FADED,
+    "prior": ("days_since_last_order", lambda features: features[PRIOR_LOG_ODDS].to_numpy(dtype=np.float64)),
     "last trace": ("days_since_last_event", _last_trace),
 }
 
@@ -80,8 +84,8 @@ BENT_TERMS = tuple(name for name in ENGAGED_TERMS if _TERMS[name][0] != "days_si
 
 #: What terms are made of, where there is an event log.
 PARTNER_COLUMNS = (
-    "days_since_last_order", "days_since_first_order", "orders_ever", "order_days_ever", "amount_ever",
-    "days_since_last_event", *(f"{what}_faded_over_{days}d" for what in ("orders", "events") for days in (7, 30, 90)),
+    PRIOR_LOG_ODDS, "days_since_last_order", "days_since_first_order", "orders_ever", "order_days_ever", "amount_ever",
+    "days_since_last_event", *(f"{what}_faded_over_{days}d" for what in ("orders", "events") for days in FADING_DAYS),
 )  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from clm_ml.examples import Examples
 from clm_ml.features import against_habit, catalogue
 from clm_ml.model.bundle import fit_rhythm_at
 from clm_ml.model.partner import PARTNER_COLUMNS
+from clm_ml.model.prior import fit_prior
 from clm_ml.model.probability import fit_probability
 from clm_ml.model.trees import Growth, usual_growth
 
@@ -144,11 +145,12 @@ class _Learning:
     ) -> _Learning:
         features = catalogue(config.task, tuple(meanings or ()), meanings is not None)
         columns = tuple(feature.name for feature in features if feature.learned)
-        rhythm = fit_rhythm_at(early.frame, early.as_ofs[-1])
+        rhythm, prior = fit_rhythm_at(early.frame, early.as_ofs[-1]), fit_prior(early.latest, config.task.horizon_days)
         asked = dict.fromkeys([*columns, *PARTNER_COLUMNS, "customer_id", "as_of", "ordered"])
 
         def buyers(examples: Examples) -> pd.DataFrame:
             frame = against_habit(examples.frame[examples.frame["orders_ever"] > 0], rhythm, config.lapse)
+            frame = prior.with_log_odds(frame)
             return frame[[name for name in asked if name in frame]].reset_index(drop=True)
 
         signs = {feature.name: feature.sign for feature in features}

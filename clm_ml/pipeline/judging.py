@@ -13,7 +13,6 @@ from clm_ml.config import Config
 from clm_ml.errors import ArtifactError, ModelError
 from clm_ml.evaluation import BASELINE_COLUMNS, LEAKAGE_AUC, Verdict, fit_baselines, metrics, pass_gate, value_metrics
 from clm_ml.examples import Examples
-from clm_ml.features import against_habit
 from clm_ml.model import Model, load_model
 from clm_ml.segments import find_segments
 from clm_ml.timeline import date_of
@@ -55,9 +54,9 @@ def judge(model: Model, past: Examples, came: Examples) -> Judged:
     cohort, day = _cohort(model, came.frame), came.as_ofs[-1]
     if cohort["ordered"].nunique() < 2:
         raise ModelError(f"nothing can be judged: all customers had one outcome after {date_of(day)}.")
-    said, amount = model.order_probability(cohort), model.amount.predict(cohort)
+    said, amount = model.order_probability(cohort), model.amount_if_ordering(cohort)
     known = past.frame
-    baselines = fit_baselines(known.loc[known["orders_ever"] > 0, [*BASELINE_COLUMNS, "ordered"]], cohort)
+    baselines = fit_baselines(known.loc[known["orders_ever"] > 0, [*BASELINE_COLUMNS, "ordered"]], cohort, model.prior)
     facts = {
         "as_of": date_of(day).isoformat(),
         "learned_until": date_of(past.as_ofs[-1]).isoformat(),
@@ -73,7 +72,7 @@ def judge(model: Model, past: Examples, came: Examples) -> Judged:
 def _cohort(model: Model, frame: pd.DataFrame) -> pd.DataFrame:
     """Keep the customers whom the churn model is judged on: those with an order in the last active_days."""
     active = frame[frame["days_since_last_order"] <= model.task.active_days].reset_index(drop=True)
-    return against_habit(active, model.rhythm, model.lapse)
+    return model.complete(active)
 
 
 def gate(judged: Judged, config: Config) -> Verdict:
