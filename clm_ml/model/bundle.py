@@ -192,13 +192,18 @@ def learn(
         now = told.complete(now[now["orders_ever"] > 0])
         level = float(prior.order_probability(now).mean())
         customers = fit_probability(buyers, learned, signs, seed, with_partner=True, growth=growth)
-        customers = customers.levelled(now, level)
+        customers = customers.levelled(now, level, _trust_in_prior(examples.as_ofs, config.task.horizon_days))
     return replace(
         told,
         customers=customers,
         visitors=_fit_visitors(visitors, learned, signs, seed),
         amount=amount,
     )
+
+
+def _trust_in_prior(as_ofs: Sequence[int], horizon_days: int) -> float:
+    """Say how far the level goes to the prior's: half-way where one label window was seen, a quarter after two."""
+    return 0.5 / (1 + (as_ofs[-1] - as_ofs[0]) / horizon_days)
 
 
 def _fit_visitors(

@@ -3,10 +3,10 @@
 Learners fitted on the earlier as_ofs predict the later ones; there the blend's weight and the calibration's
 slope are found (a sigmoid on log-odds, Platt 1999). Then the learners are fitted again on all as_ofs. The weight
 goes half-way to equal weights, because a weight estimated on a few as_ofs is worse than none (the forecast
-combination puzzle, Stock & Watson 2004). The slope turns about the training's mean log-odds: the level of one
-late as_of is its season, and carrying it over to the next cost log loss on every log tried. What is forecast of the
-level goes a quarter of the way to what the prior says of the people one has on the day of learning: it knows nothing
-of seasons and fades, so that its errors are others than those of the learners.
+combination puzzle, Stock & Watson 2004). The slope leaves the mean probability of training as it is: the level of
+one late as_of is its season, and carrying it over to the next cost log loss on every log tried. The level goes part of
+the way to what the prior says of the people there are on the day of learning: half-way where learning saw a single
+label window, less the more of them it saw, since the prior's errors are others than those of the learners.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 @dataclass(frozen=True)
 class Blend:
-    """The weight of the trees against their partner, the slope about the centre, and what is added to the log-odds."""
+    """The weight of the trees against their partner, the slope about the centre, and what keeps the level."""
 
     weight: float
     slope: float
@@ -55,11 +55,10 @@ class Probability:
             mixed = self.blend.weight * mixed + (1 - self.blend.weight) * self.partner.raw(features)
         return self.blend.centre + self.blend.shift + self.blend.slope * (mixed - self.blend.centre)
 
-    def levelled(self, features: pd.DataFrame, rate: float) -> Probability:
-        """Go a quarter of the way to where the mean probability of these people is `rate`, in log-odds."""
-        raw = self.raw(features)
-        whole = brentq(lambda shift: float(expit(raw + shift).mean()) - rate, -_FURTHEST, _FURTHEST, xtol=1e-6)
-        return replace(self, blend=replace(self.blend, shift=round(_TO_PRIOR * float(whole), 4)))
+    def levelled(self, features: pd.DataFrame, rate: float, trust: float) -> Probability:
+        """Go a share of the way, `trust`, to where the mean probability of these people is `rate`, in log-odds."""
+        shift = self.blend.shift + trust * _shift_to(self.raw(features), rate)
+        return replace(self, blend=replace(self.blend, shift=round(shift, 4)))
 
     def predict(self, features: pd.DataFrame) -> Floats:
         """Give each row's probability of at least one order in the horizon."""
@@ -107,7 +106,9 @@ def fit_probability(
     logits = [learner.raw(frame) for learner in learners]
     mixed = weight * logits[0] + (1 - weight) * logits[-1]
     partner = learners[1] if with_partner else None
-    return Probability(learners[0], partner, Blend(weight, slope, float(mixed.mean())))
+    centre = float(mixed.mean())
+    kept = _shift_to(centre + slope * (mixed - centre), float(expit(mixed).mean()))
+    return Probability(learners[0], partner, Blend(weight, slope, centre, round(kept, 4)))
 
 
 def early_and_late(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -117,8 +118,13 @@ def early_and_late(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     return frame.iloc[:split], frame.iloc[split:]
 
 
-_TO_PRIOR = 0.25
-_FURTHEST = 20.0  # from log-odds that no probability between a millionth and its complement leaves
+_FURTHEST = 20.0  # beyond it all probabilities are 0 or 1
+
+
+def _shift_to(raw: Floats, rate: float) -> float:
+    """Find what added to log-odds makes `rate` their mean probability."""
+    return float(brentq(lambda shift: expit(raw + shift).mean() - rate, -_FURTHEST, _FURTHEST, xtol=1e-6))
+
 
 #: With fewer of either outcome there is nothing to learn but the rate.
 _FEWEST = 25
