@@ -41,7 +41,10 @@ notebooks: $(READY) ## Write each notebook's .ipynb from its .py, and run it
 	$(BIN)/jupytext --quiet --to ipynb notebooks/*.py
 	$(BIN)/pytest -q tests/test_notebooks.py -m ""
 
-bench: bench-speed ## Run the benchmarks that end in a few minutes
+bench: bench-speed bench-quality ## Run the benchmarks
+
+bench-quality: $(READY) ## Judge models and peers forward in time on public logs (CLM_BENCH_DATA=folder of them)
+	$(BIN)/python benchmarks/quality.py
 
 bench-speed: $(READY) ## Time features, scoring and peers against a plain scan (BENCH_CUSTOMERS=50000)
 	$(BIN)/python benchmarks/speed.py --customers $(or $(BENCH_CUSTOMERS),50000) --peers
@@ -50,4 +53,4 @@ clean: ## Remove what was made, but for models/, scores and lists
 	rm -rf $(VENV) demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo test test-slow check notebooks bench bench-speed clean
+.PHONY: help setup demo test test-slow check notebooks bench bench-speed bench-quality clean

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-WINDOWS, MEANT_WINDOWS = (365, 180, 90, 30, 7), (90, 30)
+WINDOWS, MEANT_WINDOWS, FADING_DAYS = (365, 180, 90, 30, 7), (90, 30), (30, 90)
 
 
 def describe(shop: Path, as_of: date) -> pd.DataFrame:
@@ -58,6 +58,7 @@ def _orders(lines: pd.DataFrame) -> pd.DataFrame:
     found |= {"order_days_ever": grouped.size(), "gaps_ever": grouped["gap"].count()}
     found |= {"gap_days_sum": grouped["gap"].sum(), "gap_days_square_sum": grouped["square"].sum()}
     found |= {"gross_minor_ever": _by_customer(sold)["minor"].sum()}
+    found |= _faded("orders", orders)
     for window in WINDOWS:
         orders = orders[orders["age"] <= window]
         found[f"orders_last_{window}d"] = _by_customer(orders).size()
@@ -86,6 +87,7 @@ def _events(shop: Path, as_of: date) -> pd.DataFrame:
     kinds = events.groupby(["customer_id", "event_type"], observed=True, sort=False)["age"].min().unstack()
     found = {"days_since_last_event": kinds.min(axis=1)}
     found |= {f"days_since_last_{kind}": kinds[kind] for kind in kinds}
+    found |= _faded("events", events)
     for window in WINDOWS:
         events = events[events["age"] <= window]
         found[f"events_last_{window}d"] = _by_customer(events).size()
@@ -93,6 +95,14 @@ def _events(shop: Path, as_of: date) -> pd.DataFrame:
             counts = events.groupby(["customer_id", "event_type"], observed=True, sort=False).size().unstack()
             found |= {f"{kind}s_last_{window}d": counts[kind] for kind in counts}
     return _named(found)
+
+
+def _faded(what: str, rows: pd.DataFrame) -> dict[str, pd.Series]:
+    shares = {days: 1000 * days // (days + rows["age"].astype(np.int64)) for days in FADING_DAYS}
+    return {
+        f"{what}_faded_over_{days}d": _by_customer(rows.assign(share=share))["share"].sum()
+        for days, share in shares.items()
+    }
 
 
 def _people(shop: Path, as_of: date) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-WINDOWS, MEANT_WINDOWS = (7, 30, 90, 180, 365), (30, 90)
+WINDOWS, MEANT_WINDOWS, FADING_DAYS = (7, 30, 90, 180, 365), (30, 90), (30, 90)
 KINDS = (
     *("visit", "email_open", "email_click", "ticket", "satisfaction"),
     *("review", "referral", "lead", "first_response", "redemption"),
@@ -60,8 +60,14 @@ def _orders(lines: pl.LazyFrame) -> pl.LazyFrame:
         AGE.max().alias("days_since_first_order"),
         pl.len().alias("orders_ever"),
         *((days >= AGE).sum().alias(f"orders_last_{days}d") for days in WINDOWS),
+        *_faded("orders"),
     )
     return counted.join(found, on="customer_id")
+
+
+def _faded(what: str) -> list[pl.Expr]:
+    age = AGE.cast(pl.Int64)
+    return [(1000 * days // (age + days)).sum().alias(f"{what}_faded_over_{days}d") for days in FADING_DAYS]
 
 
 def _amounts(lines: pl.LazyFrame) -> pl.LazyFrame:
@@ -82,6 +88,7 @@ def _events(events: pl.LazyFrame) -> pl.LazyFrame:
     return events.group_by("customer_id").agg(
         AGE.min().alias("days_since_last_event"),
         *((days >= AGE).sum().alias(f"events_last_{days}d") for days in WINDOWS),
+        *_faded("events"),
         *(AGE.filter(is_(kind)).min().alias(f"days_since_last_{kind}") for kind in KINDS),
         *((is_(kind) & (days >= AGE)).sum().alias(f"{kind}s_last_{days}d") for kind in KINDS for days in MEANT_WINDOWS),
     )

@@ -17,10 +17,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from clm_ml.config import ListPlan
-from clm_ml.model import fit_partner
+from clm_ml.model import Prior, fit_partner
 
 __all__ = [
     "BASELINES",
+    "BASELINE_COLUMNS",
     "LEAKAGE_AUC",
     "Verdict",
     "compare_log_loss",
@@ -36,8 +37,11 @@ __all__ = [
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
-BASELINES = ("constant_rate", "recency_rule", "logistic_rfm")
+BASELINES = ("constant_rate", "recency_rule", "logistic_rfm", "bg_nbd")
 LEAKAGE_AUC = 0.95
+
+#: What the baselines are made of.
+BASELINE_COLUMNS = ("days_since_last_order", "orders_ever", "amount_ever")
 
 
 def judge_as_of(as_ofs: Sequence[int], horizon_days: int) -> tuple[list[int], int]:
@@ -105,12 +109,13 @@ def reliability(ordered: Any, order_probability: Any, bins: int = 10) -> pd.Data
     return pd.DataFrame(rows, columns=["predicted", "happened", "customers"])
 
 
-def fit_baselines(train: pd.DataFrame, test: pd.DataFrame) -> dict[str, Floats]:
+def fit_baselines(train: pd.DataFrame, test: pd.DataFrame, prior: Prior) -> dict[str, Floats]:
     """Learn each baseline from customers' examples, and let it give the probability of an order in `test`.
 
     - constant_rate: the share that ordered.
     - recency_rule: a logistic regression on the logarithm of days_since_last_order, the rule of thumb in numbers.
     - logistic_rfm: a logistic regression on the logarithms of recency, frequency and money.
+    - bg_nbd: the model of customers who leave unseen, fitted on the order histories known when `test` was.
     """
     rate = (train["ordered"].sum() + 0.5) / (len(train) + 1)
     silence = [np.log1p(frame[["days_since_last_order"]].to_numpy(dtype=np.float64)) for frame in (train, test)]
@@ -119,6 +124,7 @@ def fit_baselines(train: pd.DataFrame, test: pd.DataFrame) -> dict[str, Floats]:
         "constant_rate": np.full(len(test), rate),
         "recency_rule": rule.predict_proba(silence[1])[:, 1],
         "logistic_rfm": expit(fit_partner(train, train["ordered"]).raw(test)),
+        "bg_nbd": prior.order_probability(test),
     }
 
 

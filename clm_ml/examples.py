@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from math import ceil
 
 import narwhals as nw
@@ -18,7 +19,7 @@ from clm_ml.labels import next_orders, outcomes, refuse_open
 from clm_ml.snapshot import Prepared, only, orders_known_by, take_snapshot
 from clm_ml.timeline import as_ofs_before, date_of, day_of, label_window
 
-__all__ = ["Examples", "collect_examples", "standing_ahead", "training_as_ofs"]
+__all__ = ["Examples", "collect_examples", "refuse_short", "standing_ahead", "training_as_ofs"]
 
 
 @dataclass(frozen=True)
@@ -27,25 +28,42 @@ class Examples:
 
     `frame` has the features of `build_features` and the labels of `outcomes`, 0 where nothing happened, and of
     `next_orders`, null without an order before `known_by`. Whole numbers are of the narrowest type that
-    holds them: what is computed of them is to be computed as float.
+    holds them: what is computed of them is to be computed as float. `open` has the features of the day of
+    learning, whose label windows are not closed; None if nobody asked for them.
     """
 
     frame: pd.DataFrame
     sampled_share: float = 1.0
     known_by: int = 0
+    open: pd.DataFrame | None = None
 
     @property
     def as_ofs(self) -> list[int]:
         """The as_ofs there are, earliest first."""
         return sorted(int(day) for day in self.frame["as_of"].unique())
 
-    def at(self, as_ofs: Sequence[int], known_by: int | None = None) -> Examples:
-        """Keep the examples of some as_ofs, as if learned from by `known_by`; those in a row are not copied."""
-        days = self.frame["as_of"]
-        rows = self.frame.iloc[days.searchsorted(min(as_ofs)) : days.searchsorted(max(as_ofs), side="right")]
+    @property
+    def latest(self) -> pd.DataFrame:
+        """The rows of the last as_of; of the day of learning, where no label window is closed."""
+        if self.frame.empty and self.open is not None:
+            return self.open
+        return self.frame[self.frame["as_of"] == self.frame["as_of"].max()]
+
+    def at(self, as_ofs: Sequence[int], day: int | None = None) -> Examples:
+        """Keep the examples of some as_ofs; those that follow on each other are not copied.
+
+        With `day`, one of the as_ofs there are, they become what it would have been to learn then: nothing is known of
+        that day, and its features are `open`, without its labels.
+        """
+        rows = self._between(min(as_ofs, default=0), max(as_ofs, default=-1))
         is_asked = rows["as_of"].isin(as_ofs)
         kept = (rows if is_asked.all() else rows[is_asked]).reset_index(drop=True)
-        return Examples(kept, self.sampled_share, self.known_by if known_by is None else known_by)
+        opened = None if day is None else self._between(day, day).drop(columns=_LABELS)
+        return Examples(kept, self.sampled_share, self.known_by if day is None else day, opened)
+
+    def _between(self, first: int, last: int) -> pd.DataFrame:
+        days = self.frame["as_of"]
+        return self.frame.iloc[days.searchsorted(first) : days.searchsorted(last, side="right")]
 
 
 def standing_ahead(frame: pd.DataFrame, horizon_days: int) -> pd.DataFrame:
@@ -86,16 +104,26 @@ _STANDING = ("days_since_last_order", "days_since_first_order", "orders_ever", "
 def training_as_ofs(config: Config, first_day: int, as_of: int) -> tuple[int, ...]:
     """Choose the days to learn from when it is `as_of`: those of the config, or every closed one, a step apart.
 
-    The first window must close before the last opens, so that what was learned can be judged on what it did not
-    see. Automatic steps become a multiple of `step_days` where `most_as_ofs` of them would not reach so far.
+    Automatic steps become a multiple of `step_days` where `most_as_ofs` of them would not reach so far that the first
+    window closes before the last opens. On a short log all windows overlap, or there is none at all: `refuse_short`
+    tells.
 
     Raises:
-        TimelineError: if a label window asked for is not closed by `as_of`, or all windows overlap.
+        TimelineError: if a label window asked for is not closed by `as_of`, or all windows asked for overlap, or there
+            is not even the history before `as_of` that a customer's habits take.
     """
+    train, horizon = config.train, config.task.horizon_days
+    if train.as_ofs != "auto":
+        return _asked(config, as_of)
+    if as_of <= first_day + train.at_least_history_days:
+        refuse_short(config, first_day, as_of)
+    step = _step(config)
+    return as_ofs_before(as_of - horizon, first_day + train.at_least_history_days, step, train.most_as_ofs)
+
+
+def _asked(config: Config, as_of: int) -> tuple[int, ...]:
     horizon = config.task.horizon_days
-    if config.train.as_ofs == "auto":
-        return _automatic(config, first_day, as_of)
-    chosen = tuple(sorted({day_of(day) for day in config.train.as_ofs}))
+    chosen = tuple(sorted({day_of(day) for day in config.train.as_ofs if isinstance(day, date)}))
     for day in chosen:
         refuse_open(label_window(day, horizon), as_of)
     if not chosen or chosen[0] + horizon > chosen[-1]:
@@ -106,9 +134,24 @@ def training_as_ofs(config: Config, first_day: int, as_of: int) -> tuple[int, ..
     return chosen
 
 
-def _automatic(config: Config, first_day: int, as_of: int) -> tuple[int, ...]:
+def _step(config: Config) -> int:
+    return config.train.step_days * ceil(
+        config.task.horizon_days / (config.train.step_days * (config.train.most_as_ofs - 1))
+    )
+
+
+def refuse_short(config: Config, first_day: int, as_of: int) -> None:
+    """Refuse a log in which no model can be judged when it is `as_of`.
+
+    The first label window must close before the last opens, so that what was learned is judged on what it did not see.
+
+    Raises:
+        TimelineError: with how long a log it takes.
+    """
     train, horizon = config.train, config.task.horizon_days
-    step = train.step_days * ceil(horizon / (train.step_days * (train.most_as_ofs - 1)))
+    if train.as_ofs != "auto":
+        return
+    step = _step(config)
     between = step * ceil(horizon / step)
     first_useful = first_day + train.at_least_history_days + between + horizon
     if as_of < first_useful:
@@ -118,7 +161,6 @@ def _automatic(config: Config, first_day: int, as_of: int) -> tuple[int, ...]:
             f"label window and {horizon} to be judged on another). "
             f"Use {date_of(first_useful)} or later, or a shorter horizon."
         )
-    return as_ofs_before(as_of - horizon, first_day + train.at_least_history_days, step, train.most_as_ofs)
 
 
 def collect_examples(
@@ -127,6 +169,8 @@ def collect_examples(
     as_ofs: Sequence[int],
     known_by: int,
     tick: Callable[[str], None] = lambda _: None,
+    *,
+    with_open: bool = False,
 ) -> Examples:
     """Describe everyone at each as_of, and put beside it what came in the label window.
 
@@ -137,12 +181,15 @@ def collect_examples(
         as_ofs: days whose label windows are closed by `known_by`, and by what the tables hold.
         known_by: nothing that arrived from this day on is used, not for labels either.
         tick: called after each as_of, with its date.
+        with_open: whether to describe them on the day `known_by` as well, whose labels are open; as_ofs may then be
+            none, if no window is closed yet.
 
     Raises:
         TimelineError: if a label window is not closed.
     """
     known_by = min(known_by, prepared.tables.complete_until)
-    people = take_snapshot(prepared, max(as_ofs)).customer_ids()  # nobody who comes later decides who is sampled
+    last = max(as_ofs, default=known_by)
+    people = take_snapshot(prepared, last).customer_ids()  # nobody who comes later decides who is sampled
     engine = prepared.tables.engine
     share = min(1.0, config.train.max_examples / max(1, engine.count(people) * len(as_ofs)))
     asked = prepared if share == 1.0 else only(prepared, engine.sample(people, "customer_id", share))
@@ -156,15 +203,25 @@ def collect_examples(
         labelled = labelled.with_columns(*(nw.col(name).fill_null(absent) for name, absent in _ABSENT.items()))
         parts += [_narrow(batch) for batch in engine.batches(labelled, "customer_id")]
         tick(date_of(as_of).isoformat())
+    described = build_features(take_snapshot(asked, known_by), config.task) if with_open else None
+    opened = None if described is None else _frame([_narrow(b) for b in engine.batches(described, "customer_id")])
     if asked is not prepared:
         asked.drop()
-    examples = pa.concat_tables(parts, promote_options="permissive").unify_dictionaries()
+    if not parts and opened is not None:
+        return Examples(opened.iloc[:0].assign(**_ABSENT, next_order_days=0), share, known_by, opened)
+    return Examples(_frame(parts), share, known_by, opened)
+
+
+def _frame(parts: list[pa.Table]) -> pd.DataFrame:
+    """Make one frame of tables, which are given up while it is made."""
+    whole = pa.concat_tables(parts, promote_options="permissive").unify_dictionaries()
     parts.clear()
-    return Examples(examples.to_pandas(split_blocks=True, self_destruct=True), share, known_by)
+    return whole.to_pandas(split_blocks=True, self_destruct=True)
 
 
 #: What is true of those who have no outcome.
 _ABSENT = {"ordered": 0, "spent": 0.0, "orders_ahead": 0, "order_days_ahead": 0, "last_order_days": 0}
+_LABELS = [*_ABSENT, "next_order_days"]
 
 
 _EXACT = 2**24  # whole numbers up to here are exact in 32 bits of float, which can also be missing

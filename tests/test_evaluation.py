@@ -21,6 +21,7 @@ from clm_ml.evaluation import (
     reliability,
     value_metrics,
 )
+from clm_ml.model import fit_prior
 
 ORDERED = np.array([1, 0, 1, 0, 0, 1, 0, 0, 1, 0])
 SAID = np.array([0.9, 0.2, 0.6, 0.4, 0.1, 0.7, 0.3, 0.65, 0.35, 0.05])
@@ -180,10 +181,12 @@ def test_baselines_are_learned_from_the_past_alone():
     silence = rng.integers(1, 200, 400)
     frame = pd.DataFrame({
         "days_since_last_order": silence, "orders_ever": rng.integers(1, 9, 400),
+        "order_days_ever": 1, "days_since_first_order": silence, "gross_minor_ever": 500,
         "amount_ever": rng.uniform(1, 100, 400), "ordered": (rng.random(400) < np.exp(-silence / 80)).astype(int),
     })  # fmt: skip
     past, test = frame[:300], frame[300:]
-    said = fit_baselines(past, test)
+    prior = fit_prior(test, horizon_days=90)
+    said = fit_baselines(past, test, prior)
     assert tuple(said) == BASELINES
     assert np.allclose(said["constant_rate"], (past["ordered"].sum() + 0.5) / 301)
     assert said["recency_rule"].argmax() == test["days_since_last_order"].to_numpy().argmin()
@@ -192,7 +195,8 @@ def test_baselines_are_learned_from_the_past_alone():
     fitted = LogisticRegression().fit(((logs[0] - centre) / spread).to_numpy(), past["ordered"])
     expected = fitted.predict_proba(((logs[1] - centre) / spread).to_numpy())[:, 1]
     assert said["logistic_rfm"] == pytest.approx(expected, abs=1e-6)
-    again = fit_baselines(past, test.assign(ordered=1 - test["ordered"]))
+    assert said["bg_nbd"].tolist() == prior.order_probability(test).tolist()
+    again = fit_baselines(past, test.assign(ordered=1 - test["ordered"]), prior)
     assert all(np.array_equal(said[name], again[name]) for name in BASELINES)
 
 

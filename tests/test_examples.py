@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from clm_ml.config import Lapse
 from clm_ml.errors import TimelineError
-from clm_ml.examples import _narrow, collect_examples, standing_ahead, training_as_ofs
+from clm_ml.examples import _narrow, collect_examples, refuse_short, standing_ahead, training_as_ofs
 from clm_ml.features import Rhythm, against_habit, build_features
 from clm_ml.segments import CutPoints, place_in_segments
 from clm_ml.snapshot import prepare, take_snapshot
@@ -101,7 +101,8 @@ def test_the_first_day_named_is_the_first_that_will_do(horizon, step, most):
         training_as_ofs(config, BEGUN, BEGUN + 1)
     first = parse_day(str(caught.value).partition("Use ")[2][:10])
     with pytest.raises(TimelineError):
-        training_as_ofs(config, BEGUN, first - 1)
+        refuse_short(config, BEGUN, first - 1)
+    refuse_short(config, BEGUN, first)
     chosen = training_as_ofs(config, BEGUN, first)
     assert chosen[0] == BEGUN + 20
     assert chosen[-1] == first - horizon >= chosen[0] + horizon
@@ -111,13 +112,21 @@ def test_the_first_day_named_is_the_first_that_will_do(horizon, step, most):
 def test_too_early_is_told_in_one_sentence_that_helps():
     config = config_with(30, at_least_history_days=20, step_days=10)
     with pytest.raises(TimelineError) as caught:
-        training_as_ofs(config, BEGUN, parse_day("2024-03-20"))
+        refuse_short(config, BEGUN, parse_day("2024-03-20"))
     assert caught.value.exit_code == 13
     assert str(caught.value) == (
         "as_of 2024-03-20 is too early to learn: the orders begin on 2024-01-01, and it takes 80 days (20 of history, "
         "30 to learn from one label window and 30 to be judged on another). "
         "Use 2024-03-21 or later, or a shorter horizon."
     )
+
+
+def test_a_short_log_has_the_windows_that_are_closed_or_none():
+    config = config_with(30, at_least_history_days=20, step_days=10)
+    assert dates(training_as_ofs(config, BEGUN, parse_day("2024-03-01"))) == ["2024-01-21", "2024-01-31"]
+    assert training_as_ofs(config, BEGUN, parse_day("2024-02-10")) == ()
+    with pytest.raises(TimelineError, match="too early to learn"):
+        training_as_ofs(config, BEGUN, parse_day("2024-01-21"))
 
 
 def test_as_ofs_asked_for_are_taken_as_they_are_in_order_and_once():

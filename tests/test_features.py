@@ -144,6 +144,7 @@ INPUTS = Inputs({meaning: (meaning,) for meaning in MEANINGS}, RATED, has_contac
 NAME = re.compile(
     r"days_since_(last|first)_[a-z_]+"
     r"|[a-z_]+_last_\d+d(_share_of_\d+d)?"
+    r"|[a-z]+_faded_over_\d+d"
     r"|[a-z_]+_(ever|sum|days|share|ratio|per_30d)"
     r"|mean_[a-z]+_(amount|days)"
 )

@@ -19,7 +19,8 @@ from clm_ml.evaluation import fit_baselines, metrics, value_metrics
 from clm_ml.examples import Examples, collect_examples, training_as_ofs
 from clm_ml.features import catalogue
 from clm_ml.model import BECOMES, BOX_KIND, REASONS, learn, save_model
-from clm_ml.model.partner import fit_partner
+from clm_ml.model.partner import BENT_TERMS, fit_partner
+from clm_ml.model.prior import PRIOR_LOG_ODDS
 from clm_ml.model.reasons import Teller
 from clm_ml.snapshot import prepare
 from clm_ml.timeline import date_of, day_of
@@ -292,7 +293,7 @@ def test_without_orders_before_any_as_of_there_is_nobody_to_learn_from():
         learn(Examples(frame.assign(orders_ever=0)), config, Inputs())
 
 
-def test_a_tiny_shop_falls_back_to_the_rate_that_was_seen():
+def test_a_tiny_shop_falls_back_to_what_order_histories_tell():
     tables, config = small(drawn_orders(8, 22, 0.15), most_as_ofs=4)
     model = clm.train(tables, config)
     scores = model.score(clm.describe(tables, tables.complete_until, config.task))
@@ -300,7 +301,9 @@ def test_a_tiny_shop_falls_back_to_the_rate_that_was_seen():
     as_ofs = training_as_ofs(config, tables.first_day, tables.complete_until)
     seen = collect_examples(prepared, config, as_ofs, tables.complete_until).frame["ordered"]
     assert min(seen.sum(), len(seen) - seen.sum()) < 25
-    assert scores["order_probability"].to_numpy() == pytest.approx((seen.sum() + 0.5) / (len(seen) + 1))
+    assert model.customers is None
+    features = clm.describe(tables, tables.complete_until, config.task).to_pandas()
+    assert scores["order_probability"].to_numpy() == pytest.approx(model.prior.order_probability(features))
     assert np.isfinite(scores["expected_value"]).all()
     assert scores["reason_1"].isna().all()
 
@@ -345,6 +348,25 @@ def test_the_partner_is_a_logistic_regression_on_logarithms():
     assert partner.means[0] == pytest.approx(np.log1p(frame["days_since_last_order"]).mean())
 
 
+def test_the_trees_partner_bends_and_its_terms_answer_for_features():
+    frame = pd.DataFrame({
+        "days_since_last_order": [1, 5, 9, 80, 90, 200, 20, 40],
+        "days_since_first_order": [90, 80, 9, 80, 120, 200, 30, 40],
+        "orders_ever": [9, 8, 1, 1, 2, 1, 4, 1],
+        "order_days_ever": [9, 8, 1, 1, 2, 1, 4, 1],
+        "amount_ever": [90.0, 20, 30, 20, 10, -5, 44, 12],
+    })  # fmt: skip
+    frame = frame.assign(**{f"orders_faded_over_{days}d": 1000 * frame["orders_ever"] for days in (30, 90)})
+    frame[PRIOR_LOG_ODDS] = [2.0, 1, 0, -2, -1, -3, 1, -1]
+    partner = fit_partner(frame, [1, 1, 1, 0, 0, 0, 1, 0], BENT_TERMS)
+    shares = partner.contributions(frame)
+    answering = ["amount_ever", "days_since_last_order", "order_days_ever", "order_days_per_30d", "orders_ever"]
+    assert sorted(shares) == answering
+    assert partner.raw(frame) == pytest.approx(shares.sum(axis=1) + partner.intercept)
+    by_hand = np.log1p(frame["order_days_ever"] - 1) * frame["days_since_last_order"] / frame["days_since_first_order"]
+    assert partner.means[partner.terms.index("silent share by repeats")] == pytest.approx(by_hand.mean())
+
+
 def test_contributions_and_the_mean_add_up_to_the_log_odds(model, features):
     complete = model.complete(features[features["orders_ever"] > 0])
     learner = model.customers
@@ -352,12 +374,16 @@ def test_contributions_and_the_mean_add_up_to_the_log_odds(model, features):
     assert np.ptp(rest) < 1e-9
 
 
-def test_a_known_sign_is_kept(model, features):
-    """With all else equal, a customer who has been silent longer, or ordered less, is not likelier to come."""
+def test_the_trees_keep_a_known_sign(model, features):
+    """With all else equal, to trees a customer who has been silent longer, or ordered less, is not likelier to come.
+
+    Their partner is free: silence and what has faded move together, and bounds on its weights cost it on every log.
+    """
     complete = model.complete(features[features["orders_ever"] > 0])
-    said = model.customers.raw(complete)
+    trees = model.customers.trees
+    said = trees.raw(complete)
     for name, worse in (("days_since_last_order", 30), ("overdue_ratio", 1), ("orders_last_90d", -1)):
-        assert (model.customers.raw(complete.assign(**{name: complete[name] + worse})) <= said + 1e-12).all()
+        assert (trees.raw(complete.assign(**{name: complete[name] + worse})) <= said + 1e-12).all()
 
 
 def test_the_seed_decides_the_model(shop, tables, model, tmp_path):
@@ -504,7 +530,7 @@ def test_on_the_real_shop_the_model_beats_every_baseline_forward_in_time():
     scores = model.score(came, reasons=False)
     own = metrics(came["ordered"], scores["order_probability"])
     assert own["auc"] >= 0.735
-    for name, said in fit_baselines(past, came).items():
+    for name, said in fit_baselines(past, came, model.prior).items():
         assert own["log_loss"] < metrics(came["ordered"], said)["log_loss"], name
     value = value_metrics(came["spent"], scores["expected_value"])
     assert value["spearman"] > 0.4

@@ -225,6 +225,10 @@ def questions():
         ask[f"amount_last_{days}d"] = f"SELECT ({net} AND ago <= {days}) / 100.0"
         ask[f"net_minor_last_{days}d"] = f"SELECT ({net} AND ago <= {days})"
         ask[f"events_last_{days}d"] = f"SELECT {events.format(days)}"
+    for days in (30, 90):
+        share = f"sum({days} * 1000 / ({days} + ago))"  # of whole numbers, rounded down
+        ask[f"orders_faded_over_{days}d"] = f"SELECT coalesce({share}, 0) FROM sold WHERE who = p"
+        ask[f"events_faded_over_{days}d"] = f"SELECT coalesce({share}, 0) FROM seen WHERE who = p"
     for short, long in ((7, 90), (30, 180), (90, 365)):
         share = f"{events.format(short)} * 1.0 / nullif({events.format(long)}, 0)"
         ask[f"events_last_{short}d_share_of_{long}d"] = f"SELECT {share}"

@@ -92,7 +92,7 @@ def test_a_model_is_judged_on_the_last_closed_as_of_by_one_that_never_saw_it(lea
     assert facts["as_of"] == "2025-05-03"  # its 90 days close on 2025-08-01
     assert facts["learned_until"] == "2025-01-11"  # the label window of 2025-03-08 reaches into the judged as_of
     assert facts["customers"] == len(judged.cohort) == len(judged.order_probability)
-    assert set(facts["baselines"]) == {"constant_rate", "recency_rule", "logistic_rfm"}
+    assert set(facts["baselines"]) == {"constant_rate", "recency_rule", "logistic_rfm", "bg_nbd"}
     assert model.facts["evaluation"] == facts
 
 

@@ -142,7 +142,7 @@ def test_a_model_is_promoted_or_the_reason_is_told(trained: Done) -> None:
     assert trained.told["gate"]["passed"] == (trained.code == 0)
     assert trained.told["alias"] == ("champion" if trained.code == 0 else "challenger")
     assert ("error: " in trained.err) == (trained.code == 17)
-    assert set(trained.told["evaluation"]["baselines"]) == {"constant_rate", "recency_rule", "logistic_rfm"}
+    assert set(trained.told["evaluation"]["baselines"]) == {"constant_rate", "recency_rule", "logistic_rfm", "bg_nbd"}
 
 
 def test_the_champion_scores_as_its_box_does(shop: Path, trained: Done, scored: Path, tmp_path: Path) -> None:
@@ -351,7 +351,7 @@ def test_a_day_too_late_is_told(shop: Path, scored: Path, tmp_path: Path) -> Non
 
 
 def test_a_day_too_early_is_told(shop: Path, scored: Path, tmp_path: Path) -> None:
-    asked = ("train", shop / "fast.yaml", "--model", tmp_path / "model", "--as-of", "2024-03-01")
+    asked = ("train", shop / "fast.yaml", "--model", tmp_path / "model", "--as-of", "2024-02-01")
     refused(13, "too early to learn", *asked, folder=tmp_path)
     asked = ("score", shop / "fast.yaml", "--model", shop / "model", "--out", tmp_path / "s", "--as-of", "2023-01-01")
     refused(13, "2023-01-01", *asked, folder=tmp_path)

@@ -77,18 +77,23 @@ def tell_trained(answer: Answer, trained: Trained) -> None:
     answer.say(
         f"learned from {facts['examples']:,} examples at {len(facts['as_ofs'])} as_ofs, known by {facts['as_of']}"
     )
+    if "model" in evaluation:
+        _say_judged(answer, evaluation)
+    if tuned := facts.get("tuned"):
+        losses = f"log loss {tuned['log_loss']:.4f} after {tuned['usual_log_loss']:.4f} as trees grow usually"
+        answer.say(f"tuned in {tuned['trials']} trials on earlier as_ofs: {losses}")
+    answer.say(f"model box: {trained.box}; registered as version {trained.tracked.version}, {trained.tracked.alias}")
+
+
+def _say_judged(answer: Answer, evaluation: Mapping[str, Any]) -> None:
     answer.say(
         f"judged on {evaluation['customers']:,} customers of {evaluation['as_of']}, by a model learned before it:"
     )
     answer.say(_methods({"model": evaluation["model"], **evaluation["baselines"]}))
-    if tuned := trained.model.facts.get("tuned"):
-        losses = f"log loss {tuned['log_loss']:.4f} after {tuned['usual_log_loss']:.4f} as trees grow usually"
-        answer.say(f"tuned in {tuned['trials']} trials on earlier as_ofs: {losses}")
     value = evaluation["value"]
     total = f"predicted / spent {value['total_to_spent']:.2f}"
     answer.say(f"value: Gini {value['gini']:.3f}, Spearman {value['spearman']:.3f}, {total}")
     _say_foresight(answer, evaluation)
-    answer.say(f"model box: {trained.box}; registered as version {trained.tracked.version}, {trained.tracked.alias}")
 
 
 def _say_foresight(answer: Answer, figures: Mapping[str, Any]) -> None:

@@ -11,14 +11,14 @@ import narwhals as nw
 from clm_ml.config import Inputs, Lapse, Task
 from clm_ml.features.cadence import Rhythm, cadence, cadence_ratios, fit_rhythm, habit
 from clm_ml.features.campaigns import campaign_ratios, campaigns
-from clm_ml.features.catalogue import Feature, aggregate
+from clm_ml.features.catalogue import FADING_DAYS, Feature, aggregate
 from clm_ml.features.engagement import engagement, engagement_ratios
 from clm_ml.features.rfm import rfm, rfm_ratios
 from clm_ml.features.service import service, service_ratios
 from clm_ml.snapshot import Snapshot, name_of_attribute
 
 __all__ = [
-    "Feature", "Rhythm", "against_habit", "build_features", "catalogue", "fit_rhythm", "name_of_attribute",
+    "FADING_DAYS", "Feature", "Rhythm", "against_habit", "build_features", "catalogue", "fit_rhythm", "name_of_attribute",
 ]  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import narwhals as nw
 
 from clm_ml.timeline import lookback
 
-__all__ = ["Feature", "aggregate", "count_in", "days_since_last", "sum_in"]
+__all__ = ["FADING_DAYS", "Feature", "aggregate", "count_in", "days_since_last", "faded", "sum_in"]
 
 Frame = nw.LazyFrame[Any]
 
@@ -75,6 +75,25 @@ def count_in(condition: nw.Expr | None, as_of: int, days: int) -> nw.Expr:
     """
     inside = lookback(as_of, days).holds(nw.col("day"))
     return nw.when(inside if condition is None else inside & condition).then(nw.lit(1)).count().cast(nw.Int64)
+
+
+#: How fast what happened may count less: in this many days half.
+FADING_DAYS = (30, 90)
+
+
+def faded(amount: nw.Expr, as_of: int, days: int) -> nw.Expr:
+    """Add up a whole number a row, each counting less the older it is: in thousandths `days / (days + age)`.
+
+    Yesterday's age is 1, and what is `days` old counts half. Memory fades so too, slower and slower (Wickelgren
+    1974); each row's thousandths are rounded down, so that sums are exact.
+
+    >>> import pandas as pd
+    >>> orders = nw.from_native(pd.DataFrame({"day": [70, 99], "orders": [2, 1]}))
+    >>> print(orders.select(faded(nw.col("orders"), as_of=100, days=30)).item())
+    1967
+    """
+    age = nw.lit(as_of) - nw.col("day").cast(nw.Int64)
+    return (amount.cast(nw.Int64) * (nw.lit(1000 * days) // (age + days))).sum().cast(nw.Int64)
 
 
 #: Features that look no farther back are folded from the rows of this time alone: in a long log these are few.

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import narwhals as nw
 
-from clm_ml.features.catalogue import Feature, count_in, days_since_last
+from clm_ml.features.catalogue import FADING_DAYS, Feature, count_in, days_since_last, faded
 
 __all__ = ["engagement", "engagement_ratios"]
 
@@ -19,12 +19,13 @@ def engagement(as_of: int, windows_days: Iterable[int], kinds: Mapping[str, Sequ
     Grain: events. Counts are of events, whatever their time of day; days since the last are null without one.
     An event type that has no meaning counts as an event.
 
-    >>> [feature.name for feature in engagement(0, [7], {"email_open": [1]})][2:]
+    >>> [feature.name for feature in engagement(0, [7], {"email_open": [1]})][5:]
     ['days_since_last_email_open', 'email_opens_last_30d', 'email_opens_last_90d']
     """
     features = [
         Feature("days_since_last_event", "days since the last event", days_since_last(nw.lit(True), as_of), "engagement", None),
         *(Feature(f"events_last_{days}d", f"events in the last {days} days", count_in(None, as_of, days), "engagement", lookback_days=days) for days in windows_days),
+        *(Feature(f"events_faded_over_{days}d", f"events in thousandths, one {days} days old counting half", faded(nw.lit(1), as_of, days), "engagement", learned=False) for days in FADING_DAYS),
     ]  # fmt: skip
     for meaning, numbers in kinds.items():
         word, is_meant = meaning.replace("_", " "), _is_one_of(numbers)

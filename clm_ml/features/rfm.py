@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import narwhals as nw
 
-from clm_ml.features.catalogue import Feature, days_since_last, sum_in
+from clm_ml.features.catalogue import FADING_DAYS, Feature, days_since_last, faded, sum_in
 
 __all__ = ["rfm", "rfm_ratios"]
 
@@ -32,6 +32,7 @@ def rfm(as_of: int, windows_days: Iterable[int]) -> list[Feature]:
         Feature("orders_ever", "orders so far", nw.col("orders").sum().cast(nw.Int64), "frequency", sign=1),
         Feature("order_days_ever", "days with an order so far", nw.col("order_days").sum().cast(nw.Int64), "frequency", sign=1),
         *(Feature(f"orders_last_{days}d", f"orders in the last {days} days", sum_in("orders", as_of, days), "frequency", sign=1, lookback_days=days) for days in windows),
+        *(Feature(f"orders_faded_over_{days}d", f"orders in thousandths, one {days} days old counting half", faded(nw.col("orders"), as_of, days), "frequency", learned=False, sign=1) for days in FADING_DAYS),
         Feature("gross_minor_ever", "amount of all orders before returns, in hundredths", nw.col("gross_minor").sum().cast(nw.Int64), "money", learned=False),
         Feature("returned_minor_ever", "amount returned so far, in hundredths", nw.col("returned_minor").sum().cast(nw.Int64), "returns", learned=False),
         *(Feature(f"net_minor_last_{days}d", f"amount in the last {days} days after returns, in hundredths", sum_in("gross_minor", as_of, days) - sum_in("returned_minor", as_of, days), "money", learned=False, lookback_days=days) for days in windows),

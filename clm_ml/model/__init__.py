@@ -2,14 +2,16 @@
 
 from clm_ml.model.ahead import AHEAD, BECOMES
 from clm_ml.model.box import BOX_KIND, load_model, save_model
-from clm_ml.model.bundle import Model, learn, may_be_null
+from clm_ml.model.bundle import Model, may_be_null
 from clm_ml.model.classifier import OrderClassifier
+from clm_ml.model.learning import learn
 from clm_ml.model.next_order import QUANTILES, pinball
-from clm_ml.model.partner import RFM_COLUMNS, fit_partner
+from clm_ml.model.partner import fit_partner
+from clm_ml.model.prior import Prior, fit_prior
 from clm_ml.model.reasons import REASONS
 from clm_ml.model.tuning import Trial, Tuned, tune
 
 __all__ = [
-    "AHEAD", "BECOMES", "BOX_KIND", "QUANTILES", "REASONS", "RFM_COLUMNS", "Model", "OrderClassifier", "Trial", "Tuned",
-    "fit_partner", "learn", "load_model", "may_be_null", "pinball", "save_model", "tune",
+    "AHEAD", "BECOMES", "BOX_KIND", "QUANTILES", "REASONS", "Model", "OrderClassifier", "Prior", "Trial", "Tuned",
+    "fit_partner", "fit_prior", "learn", "load_model", "may_be_null", "pinball", "save_model", "tune",
 ]  # fmt: skip

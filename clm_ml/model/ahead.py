@@ -46,7 +46,7 @@ def next_segment_columns(probabilities: Floats, ordered: Any, index: pd.Index[An
 
 
 def next_order_columns(
-    next_order: NextOrder, complete: pd.DataFrame, order_probability: Floats, ordered: Any
+    next_order: NextOrder | None, complete: pd.DataFrame, order_probability: Floats, ordered: Any
 ) -> pd.DataFrame:
     """Give the median day of the next order, and the ends of its 80 % interval.
 
@@ -58,7 +58,8 @@ def next_order_columns(
     told: dict[str, Any] = {}
     for name, quantile in QUANTILES.items():
         days = np.full(len(complete), np.inf)
-        days[ordered] = as_ofs + next_order.days(complete[ordered], order_probability[ordered], quantile)
+        if next_order is not None:
+            days[ordered] = as_ofs + next_order.days(complete[ordered], order_probability[ordered], quantile)
         told[name] = pd.array(_dates(days), dtype=pd.ArrowDtype(pa.date32()))
     return pd.DataFrame(told, index=complete.index)
 

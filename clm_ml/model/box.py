@@ -17,6 +17,7 @@ from clm_ml.model.bundle import Model
 from clm_ml.model.next_order import read_next_order
 from clm_ml.model.next_segment import read_next_segment
 from clm_ml.model.partner import Partner
+from clm_ml.model.prior import read_prior
 from clm_ml.model.probability import Blend, Probability
 from clm_ml.model.trees import Trees
 from clm_ml.model.value import Amount
@@ -38,11 +39,12 @@ def save_model(model: Model, folder: Path) -> None:
         "cuts": model.cuts.facts(),
         "currency": model.currency,
         "features": model.features(),
-        "customers": _probability_facts("customers", model.customers, folder),
+        "prior": model.prior.facts(),
+        "customers": None if model.customers is None else _probability_facts("customers", model.customers, folder),
         "visitors": None if model.visitors is None else _probability_facts("visitors", model.visitors, folder),
-        "amount": {"trees": _write_trees("amount", model.amount.trees, folder), "factor": model.amount.factor},
-        "next_segment": model.next_segment.facts(),
-        "next_order": model.next_order.facts(),
+        "amount": None if model.amount is None else _amount_facts(model.amount, folder),
+        "next_segment": None if model.next_segment is None else model.next_segment.facts(),
+        "next_order": None if model.next_order is None else model.next_order.facts(),
     }
     (folder / "model.json").write_text(json_text(content), encoding="utf-8")
     (folder / "evaluation.json").write_text(json_text(dict(model.facts)), encoding="utf-8")
@@ -64,7 +66,9 @@ def load_model(folder: str | Path) -> Model:
 
 
 def _read(content: Mapping[str, Any], facts: Mapping[str, Any], folder: Path) -> Model:
-    visitors = content["visitors"]
+    both = (content["customers"], content["visitors"])
+    customers, visitors = (None if learned is None else _read_probability(learned, folder) for learned in both)
+    segment, order = content["next_segment"], content["next_order"]
     return Model(
         task=Task(**content["task"]),
         lapse=Lapse(**content["lapse"]),
@@ -72,11 +76,12 @@ def _read(content: Mapping[str, Any], facts: Mapping[str, Any], folder: Path) ->
         attributes=Attributes(content["attributes"]),
         rhythm=Rhythm(**content["rhythm"]),
         cuts=CutPoints(**{name: tuple(values) for name, values in content["cuts"].items()}),
-        customers=_read_probability(content["customers"], folder),
-        visitors=None if visitors is None else _read_probability(visitors, folder),
-        amount=Amount(_read_trees(content["amount"]["trees"], folder), content["amount"]["factor"]),
-        next_segment=read_next_segment(content["next_segment"]),
-        next_order=read_next_order(content["next_order"]),
+        prior=read_prior(content["prior"]),
+        customers=customers,
+        visitors=visitors,
+        amount=None if content["amount"] is None else _read_amount(content["amount"], folder),
+        next_segment=None if segment is None else read_next_segment(segment),
+        next_order=None if order is None else read_next_order(order),
         currency=content["currency"],
         facts=facts,
     )
@@ -103,6 +108,14 @@ def _read_probability(content: Mapping[str, Any], folder: Path) -> Probability:
         partner=None if partner is None else Partner(**{k: _frozen(v) for k, v in partner.items()}),
         blend=Blend(**content["blend"]),
     )
+
+
+def _amount_facts(amount: Amount, folder: Path) -> dict[str, Any]:
+    return {"trees": _write_trees("amount", amount.trees, folder), "factor": amount.factor}
+
+
+def _read_amount(content: Mapping[str, Any], folder: Path) -> Amount:
+    return Amount(_read_trees(content["trees"], folder), content["factor"])
 
 
 def _frozen(value: Any) -> Any:

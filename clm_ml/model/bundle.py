@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
+from scipy.special import expit
 
-from clm_ml.config import Config, Inputs, Lapse, Task
+from clm_ml.config import Inputs, Lapse, Task
 from clm_ml.errors import ModelError, did_you_mean
-from clm_ml.examples import Examples
-from clm_ml.features import Rhythm, against_habit, catalogue, fit_rhythm, name_of_attribute
+from clm_ml.features import Rhythm, against_habit, catalogue
 from clm_ml.model.ahead import next_order_columns, next_segment_columns
-from clm_ml.model.attributes import Attributes, fit_attributes
-from clm_ml.model.next_order import NextOrder, fit_next_order
-from clm_ml.model.next_segment import Lifecycle, NextSegment, fit_next_segment
-from clm_ml.model.partner import RFM_COLUMNS
-from clm_ml.model.probability import Probability, fit_probability
+from clm_ml.model.attributes import Attributes
+from clm_ml.model.next_order import NextOrder
+from clm_ml.model.next_segment import Lifecycle, NextSegment
+from clm_ml.model.prior import PRIOR_LOG_ODDS, Prior
+from clm_ml.model.probability import Probability
 from clm_ml.model.reasons import Teller, reason_columns
-from clm_ml.model.trees import Growth
-from clm_ml.model.value import Amount, fit_amount
-from clm_ml.model.waits import WAITS_ON
-from clm_ml.segments import CutPoints, find_segments, fit_cut_points
+from clm_ml.model.value import Amount
+from clm_ml.segments import SEGMENTS, CutPoints, find_segments
 from clm_ml.timeline import date_of
 
-__all__ = ["Model", "fit_rhythm_at", "learn", "may_be_null"]
+__all__ = ["Model", "may_be_null"]
+
+Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,13 @@ class Model:
         inputs: what the features are made of, besides orders.
         rhythm: the population's gap between orders.
         cuts: the borders of scores and segments.
-        customers: the probability of an order, of those who have ordered.
+        prior: what order histories alone say.
+        customers: the probability of an order, of those who have ordered; None if no outcome was there to learn from,
+            so that the prior speaks.
         visitors: the same of those who have not; None if training knew of none.
-        amount: the amount given an order.
-        next_segment: where everyone will be when the horizon ends.
-        next_order: when customers order next.
+        amount: the amount given an order; None as for customers.
+        next_segment: where everyone will be when the horizon ends; None as for customers.
+        next_order: when customers order next; None as for customers.
         attributes: what the attributes of people tell.
         facts: where and when it was learned, and how it was judged: plain data.
     """
@@ -54,11 +56,12 @@ class Model:
     inputs: Inputs
     rhythm: Rhythm
     cuts: CutPoints
-    customers: Probability = field(repr=False)
+    prior: Prior = field(repr=False)
+    customers: Probability | None = field(repr=False)
     visitors: Probability | None = field(repr=False)
-    amount: Amount = field(repr=False)
-    next_segment: NextSegment = field(repr=False)
-    next_order: NextOrder = field(repr=False)
+    amount: Amount | None = field(repr=False)
+    next_segment: NextSegment | None = field(default=None, repr=False)
+    next_order: NextOrder | None = field(default=None, repr=False)
     attributes: Attributes = field(default=Attributes({}), repr=False)
     currency: str = "EUR"
     facts: Mapping[str, Any] = field(default_factory=dict, repr=False)
@@ -98,7 +101,7 @@ class Model:
         return scores
 
     def complete(self, features: Any) -> pd.DataFrame:
-        """Check that every feature is there, and add those against the customer's own habit."""
+        """Check that every feature is there, and add those against the customer's own habit and what the prior says."""
         frame = _as_pandas(features)
         missing = [column for column in ("customer_id", *self.features()) if column not in frame.columns]
         if missing:
@@ -108,7 +111,8 @@ class Model:
         texts = [column for column in self.numbers() if not is_numeric_dtype(frame[column])]
         if texts:
             raise ModelError(f"{texts[0]} must be a number in every row; it is {frame[texts[0]].dtype}.")
-        return self.attributes.add_to(against_habit(frame, self.rhythm, self.lapse))
+        habits = against_habit(frame, self.rhythm, self.lapse)
+        return self.prior.with_log_odds(self.attributes.add_to(habits))
 
     def explain(self, complete: pd.DataFrame) -> pd.DataFrame:
         """Say why the churn probability is what it is: `reason_1..3`, the weightiest first."""
@@ -130,7 +134,7 @@ class Model:
         ordered = frame["orders_ever"].to_numpy() > 0
         probability = self.order_probability(frame)
         churn = np.where(ordered, 1 - probability, np.nan)
-        amount = self.amount.predict(frame)
+        amount = self.amount_if_ordering(frame)
         as_ofs = pd.to_datetime(frame["as_of"].map({day: date_of(day) for day in frame["as_of"].unique()})).dt.date
         placed = find_segments(frame, self.cuts, self.lapse)
         known = frame[["days_since_last_order", "expected_gap_days", "overdue_ratio"]].astype("Float64")
@@ -146,97 +150,41 @@ class Model:
             index=frame.index,
         )
         who = pd.DataFrame({"customer_id": frame["customer_id"], "as_of": as_ofs}, index=frame.index)
-        segments = self.next_segment.probabilities(frame, probability, self.lifecycle)
-        ahead = next_segment_columns(segments, ordered, frame.index)
-        orders = next_order_columns(self.next_order, frame, probability, ordered)
-        return pd.concat([who, placed, known, estimates, ahead, orders], axis=1)
+        return pd.concat([who, placed, known, estimates, *self._ahead(frame, probability)], axis=1)
 
-    def order_probability(self, complete: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.float64]]:
+    def _ahead(self, frame: pd.DataFrame, probability: Floats) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Look ahead; where there was nothing to learn that from, all is null."""
+        ordered = frame["orders_ever"].to_numpy() > 0
+        segments = np.full((len(frame), len(SEGMENTS)), np.nan)
+        if self.next_segment is not None:
+            segments = self.next_segment.probabilities(frame, probability, self.lifecycle)
+        ahead = next_segment_columns(segments, ordered, frame.index)
+        return ahead, next_order_columns(self.next_order, frame, probability, ordered)
+
+    def order_probability(self, complete: pd.DataFrame) -> Floats:
         """Give each row's probability of an order in the horizon; NaN for visitors the model knows nothing of."""
         ordered = complete["orders_ever"].to_numpy() > 0
         probability = np.full(len(complete), np.nan)
         for who, learner in ((ordered, self.customers), (~ordered, self.visitors)):
             if learner is not None and who.any():
                 probability[who] = learner.predict(complete[who])
+        if self.customers is None:
+            probability[ordered] = expit(complete.loc[ordered, PRIOR_LOG_ODDS].to_numpy())
         return probability
+
+    def amount_if_ordering(self, complete: pd.DataFrame) -> Floats:
+        """Give each row's expected amount in the horizon if they order."""
+        return self.prior.amount(complete) if self.amount is None else self.amount.predict(complete)
+
+    def expected_orders(self, complete: pd.DataFrame) -> Floats:
+        """Give each row's expected number of orders in the horizon: how many come if any does, the prior tells."""
+        return self.order_probability(complete) * self.prior.orders_if_ordering(complete)
 
     def _repr_html_(self) -> str:
         judged = self.facts.get("evaluation", {}).get("model", {})
         cells = "".join(f"<tr><td>{name}</td><td>{value:.4f}</td></tr>" for name, value in judged.items())
         learned = f"{self.facts.get('examples', 0):,} examples, {self.task.horizon_days} days ahead"
         return f"<b>clm-ml model</b>, learned by {self.facts.get('as_of', '?')} from {learned}<table>{cells}</table>"
-
-
-def learn(examples: Examples, config: Config, inputs: Inputs, growth: Growth | None = None) -> Model:
-    """Learn all models from examples of several as_ofs.
-
-    Args:
-        examples: sorted by as_of and customer; nothing else decides the result.
-        config: for the task, the lapse thresholds and the seed.
-        inputs: what the features are made of, besides orders.
-        growth: how the trees of the churn model grow; the usual way, if nobody has searched for a better one.
-
-    Raises:
-        ModelError: if all customers have one outcome, so that there is nothing to learn.
-    """
-    frame, seed = examples.frame, config.train.seed
-    _refuse_one_class(frame.loc[frame["orders_ever"] > 0, "ordered"], config.task)
-    rhythm = fit_rhythm_at(frame, examples.as_ofs[-1])
-    frame = against_habit(frame, rhythm, config.lapse)
-    features = catalogue(config.task, inputs)
-    signs = {feature.name: feature.sign for feature in features}
-    has_ordered, latest = frame["orders_ever"] > 0, frame["as_of"] == examples.as_ofs[-1]
-    attributes = fit_attributes(frame[has_ordered], [name_of_attribute(name) for name in inputs.attributes])
-    frame = attributes.add_to(frame)
-    learned = [*(feature.name for feature in features if feature.learned), *attributes.columns()]
-    amount = fit_amount(frame, learned, signs, seed)
-    cuts = fit_cut_points(frame[latest])
-    # Nearly everyone has ordered: of a copy so large only what is asked of it.
-    asked = list(dict.fromkeys([*learned, *RFM_COLUMNS, *WAITS_ON, "as_of", "ordered"]))
-    visitors, buyers = (frame.loc[who, asked].reset_index(drop=True) for who in (~has_ordered, has_ordered))
-    customers = fit_probability(buyers, learned, signs, seed, with_partner=True, growth=growth)
-    known_by = examples.known_by or examples.as_ofs[-1] + config.task.horizon_days
-    return Model(
-        task=config.task,
-        lapse=config.lapse,
-        inputs=inputs,
-        rhythm=rhythm,
-        cuts=cuts,
-        customers=customers,
-        visitors=_fit_visitors(visitors, learned, signs, seed),
-        amount=amount,
-        next_segment=fit_next_segment(frame, Lifecycle(cuts, config.lapse, rhythm, config.task.horizon_days)),
-        next_order=fit_next_order(buyers, customers.predict, known_by, config.task.horizon_days),
-        attributes=attributes,
-        currency=config.currency,
-    )
-
-
-def _fit_visitors(
-    visitors: pd.DataFrame, learned: Sequence[str], signs: Mapping[str, int], seed: int
-) -> Probability | None:
-    """Learn from what varies among those who never ordered."""
-    if visitors.empty:
-        return None
-    varying = [column for column in learned if visitors[column].nunique(dropna=False) > 1]
-    return fit_probability(visitors, varying, signs, seed, with_partner=False)
-
-
-def fit_rhythm_at(frame: pd.DataFrame, as_of: int) -> Rhythm:
-    """Fit the population's rhythm on the examples of one as_of."""
-    latest = frame[frame["as_of"] == as_of]
-    return fit_rhythm(latest["gaps_ever"], latest["gap_days_sum"], latest["gap_days_square_sum"])
-
-
-def _refuse_one_class(ordered: pd.Series[int], task: Task) -> None:
-    if ordered.empty:
-        raise ModelError("there is nobody to learn from: no customer had ordered at any as_of.")
-    share = ordered.mean()
-    if share in (0, 1):
-        raise ModelError(
-            f"there is nothing to learn: {'every' if share else 'no'} customer ordered in the {task.horizon_days} days "
-            f"after every as_of; use a {'shorter' if share else 'longer'} horizon_days, or more customers."
-        )
 
 
 def may_be_null(task: Task, inputs: Inputs) -> tuple[str, ...]:

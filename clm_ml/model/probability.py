@@ -3,36 +3,39 @@
 Learners fitted on the earlier as_ofs predict the later ones; there the blend's weight and the calibration's
 slope are found (a sigmoid on log-odds, Platt 1999). Then the learners are fitted again on all as_ofs. The weight
 goes half-way to equal weights, because a weight estimated on a few as_ofs is worse than none (the forecast
-combination puzzle, Stock & Watson 2004). The slope turns about the training's mean log-odds: the level of one
-late as_of is its season, and carrying it over to the next cost log loss on every log tried.
+combination puzzle, Stock & Watson 2004). The slope leaves the mean probability of training as it is: the level of
+one late as_of is its season, and carrying it over to the next cost log loss on every log tried. The level goes part of
+the way to what the prior says of the people there are on the day of learning: half-way where learning saw a single
+label window, less the more of them it saw, since the prior's errors are others than those of the learners.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import minimize
+from scipy.optimize import brentq, minimize
 from scipy.special import expit
 
-from clm_ml.model.partner import RFM_COLUMNS, Partner, fit_partner
+from clm_ml.model.partner import BENT_TERMS, ENGAGED_TERMS, Partner, fit_partner
 from clm_ml.model.trees import Growth, Trees, fit_trees
 
-__all__ = ["Blend", "Probability", "early_and_late", "fit_probability"]
+__all__ = ["Blend", "Probability", "early_and_late", "fit_probability", "has_enough"]
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 
 @dataclass(frozen=True)
 class Blend:
-    """The weight of the trees against their partner, and the slope about the centre."""
+    """The weight of the trees against their partner, the slope about the centre, and what keeps the level."""
 
     weight: float
     slope: float
     centre: float
+    shift: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,12 @@ class Probability:
         mixed = self.trees.raw(features)
         if self.partner is not None:
             mixed = self.blend.weight * mixed + (1 - self.blend.weight) * self.partner.raw(features)
-        return self.blend.centre + self.blend.slope * (mixed - self.blend.centre)
+        return self.blend.centre + self.blend.shift + self.blend.slope * (mixed - self.blend.centre)
+
+    def levelled(self, features: pd.DataFrame, rate: float, trust: float) -> Probability:
+        """Go a share of the way, `trust`, to where the mean probability of these people is `rate`, in log-odds."""
+        shift = self.blend.shift + trust * _shift_to(self.raw(features), rate)
+        return replace(self, blend=replace(self.blend, shift=round(shift, 4)))
 
     def predict(self, features: pd.DataFrame) -> Floats:
         """Give each row's probability of at least one order in the horizon."""
@@ -63,7 +71,8 @@ class Probability:
         shares = pd.DataFrame(self.trees.contributions(features)[:, :-1], columns=list(self.trees.columns))
         shares *= self.blend.weight if self.partner is not None else 1.0
         if self.partner is not None:
-            shares[list(RFM_COLUMNS)] += (1 - self.blend.weight) * self.partner.contributions(features)
+            theirs = self.partner.contributions(features).reset_index(drop=True)
+            shares[theirs.columns] += (1 - self.blend.weight) * theirs
         return (shares * self.blend.slope).set_index(features.index)
 
 
@@ -85,19 +94,21 @@ def fit_probability(
         with_partner: whether the rows have R, F and M.
         growth: how trees grow; the usual way, if it is not given.
     """
-    if not columns or not _enough(frame):
+    if not columns or not has_enough(frame):
         rate = (frame["ordered"].sum() + 0.5) / (len(frame) + 1.0)
         return Probability(None, None, Blend(1.0, 1.0, float(np.log(rate / (1 - rate)))))
     early, late = early_and_late(frame)
-    weight, slope = 1.0, 1.0
-    if _enough(early) and _enough(late):
+    weight, slope = (0.5 if with_partner else 1.0), 1.0
+    if has_enough(early) and has_enough(late):
         learners = _learners(early, columns, signs, seed, with_partner, growth)
         weight, slope = _find_blend([learner.raw(late) for learner in learners], late["ordered"])
     learners = _learners(frame, columns, signs, seed, with_partner, growth)
     logits = [learner.raw(frame) for learner in learners]
     mixed = weight * logits[0] + (1 - weight) * logits[-1]
     partner = learners[1] if with_partner else None
-    return Probability(learners[0], partner, Blend(weight, slope, float(mixed.mean())))
+    centre = float(mixed.mean())
+    kept = _shift_to(centre + slope * (mixed - centre), float(expit(mixed).mean()))
+    return Probability(learners[0], partner, Blend(weight, slope, centre, round(kept, 4)))
 
 
 def early_and_late(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -107,11 +118,20 @@ def early_and_late(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     return frame.iloc[:split], frame.iloc[split:]
 
 
+_FURTHEST = 20.0  # beyond it all probabilities are 0 or 1
+
+
+def _shift_to(raw: Floats, rate: float) -> float:
+    """Find what added to log-odds makes `rate` their mean probability."""
+    return float(brentq(lambda shift: expit(raw + shift).mean() - rate, -_FURTHEST, _FURTHEST, xtol=1e-6))
+
+
 #: With fewer of either outcome there is nothing to learn but the rate.
 _FEWEST = 25
 
 
-def _enough(frame: pd.DataFrame) -> bool:
+def has_enough(frame: pd.DataFrame) -> bool:
+    """Say whether each outcome is there often enough to learn more than their rate."""
     return bool(min(frame["ordered"].sum(), (1 - frame["ordered"]).sum()) >= _FEWEST)
 
 
@@ -124,7 +144,10 @@ def _learners(
     growth: Growth | None,
 ) -> list[Any]:
     trees = fit_trees(frame[list(columns)], frame["ordered"], signs, "binary", seed, growth)
-    return [trees, fit_partner(frame, frame["ordered"])] if with_partner else [trees]
+    if not with_partner:
+        return [trees]
+    terms = ENGAGED_TERMS if "days_since_last_event" in frame else BENT_TERMS
+    return [trees, fit_partner(frame, frame["ordered"], terms)]
 
 
 def _find_blend(logits: Sequence[Floats], ordered: Any) -> tuple[float, float]:

@@ -18,8 +18,9 @@ from clm_ml.errors import ModelError, TimelineError
 from clm_ml.examples import Examples
 from clm_ml.features import against_habit, catalogue, name_of_attribute
 from clm_ml.model.attributes import fit_attributes
-from clm_ml.model.bundle import fit_rhythm_at
-from clm_ml.model.partner import RFM_COLUMNS
+from clm_ml.model.learning import fit_rhythm_at
+from clm_ml.model.partner import PARTNER_COLUMNS
+from clm_ml.model.prior import fit_prior
 from clm_ml.model.probability import fit_probability
 from clm_ml.model.trees import Growth, usual_growth
 
@@ -145,12 +146,13 @@ class _Learning:
         has_ordered = early.frame["orders_ever"] > 0
         attributes = fit_attributes(early.frame[has_ordered], [name_of_attribute(name) for name in inputs.attributes])
         columns = (*(feature.name for feature in features if feature.learned), *attributes.columns())
-        rhythm = fit_rhythm_at(early.frame, early.as_ofs[-1])
-        asked = [*dict.fromkeys([*columns, *RFM_COLUMNS]), "customer_id", "as_of", "ordered"]
+        rhythm, prior = fit_rhythm_at(early.frame, early.as_ofs[-1]), fit_prior(early.latest, config.task.horizon_days)
+        asked = dict.fromkeys([*columns, *PARTNER_COLUMNS, "customer_id", "as_of", "ordered"])
 
         def buyers(examples: Examples) -> pd.DataFrame:
-            frame = examples.frame[examples.frame["orders_ever"] > 0]
-            return attributes.add_to(against_habit(frame, rhythm, config.lapse))[asked].reset_index(drop=True)
+            frame = against_habit(examples.frame[examples.frame["orders_ever"] > 0], rhythm, config.lapse)
+            frame = prior.with_log_odds(attributes.add_to(frame))
+            return frame[[name for name in asked if name in frame]].reset_index(drop=True)
 
         signs = {feature.name: feature.sign for feature in features}
         return cls(buyers(early), buyers(late), columns, signs, config.train.seed)

@@ -16,7 +16,7 @@ from clm_ml.artifacts import json_text, new_box, refuse_existing
 from clm_ml.config import Config
 from clm_ml.errors import TimelineError
 from clm_ml.evaluation import compare_methods, metrics, profit_curve, reliability, value_metrics
-from clm_ml.examples import collect_examples, training_as_ofs
+from clm_ml.examples import collect_examples, refuse_short, training_as_ofs
 from clm_ml.keeping import read_kept_tables
 from clm_ml.labels import refuse_open
 from clm_ml.model import learn
@@ -109,10 +109,11 @@ def _latest(config: Config, tables: Tables) -> list[int]:
     """Choose the days to judge: the latest, and those a horizon apart before it at which something can be learned."""
     horizon = config.task.horizon_days
     last = tables.complete_until - horizon
-    training_as_ofs(config, tables.first_day, last)  # says how much history it takes, if there is too little
+    refuse_short(config, tables.first_day, last)
     days = [last]
     while len(days) < _MOST_AS_OFS:
         try:
+            refuse_short(config, tables.first_day, days[0] - horizon)
             training_as_ofs(config, tables.first_day, days[0] - horizon)
         except TimelineError:
             break
@@ -122,8 +123,9 @@ def _latest(config: Config, tables: Tables) -> list[int]:
 
 def _judge_at(prepared: Prepared, config: Config, day: int) -> Judged:
     tables = prepared.tables
+    refuse_short(config, tables.first_day, day)
     as_ofs = training_as_ofs(config, tables.first_day, day)
-    past = collect_examples(prepared, config, as_ofs, day)
+    past = collect_examples(prepared, config, as_ofs, day, with_open=True)
     model = learn(past, config, tables.inputs)
     came = collect_examples(prepared, config, [day], tables.complete_until)
     return judge(model, past, came)

@@ -37,6 +37,8 @@ def foresee(model: Model, cohort: pd.DataFrame, order_probability: Floats, known
         of the shape that speaks (model) and the other one `next_order_on_NAME` and so on, as days from as_of, null
         beyond reach.
     """
+    assert model.next_segment is not None, "what is judged was learned from examples"
+    assert model.next_order is not None, "what is judged was learned from examples"
     came = model.lifecycle.ahead(cohort)
     watched = (known_by - cohort["as_of"]).astype("float64")
     days = cohort["next_order_days"].astype("float64")

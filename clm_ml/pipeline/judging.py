@@ -11,10 +11,9 @@ import pandas as pd
 
 from clm_ml.config import Config
 from clm_ml.errors import ArtifactError, ModelError
-from clm_ml.evaluation import LEAKAGE_AUC, Verdict, fit_baselines, metrics, pass_gate, value_metrics
+from clm_ml.evaluation import BASELINE_COLUMNS, LEAKAGE_AUC, Verdict, fit_baselines, metrics, pass_gate, value_metrics
 from clm_ml.examples import Examples
-from clm_ml.features import against_habit
-from clm_ml.model import RFM_COLUMNS, Model, load_model
+from clm_ml.model import Model, load_model
 from clm_ml.pipeline.foresight import foresee, foresight_figures
 from clm_ml.segments import find_segments
 from clm_ml.timeline import date_of
@@ -57,9 +56,9 @@ def judge(model: Model, past: Examples, came: Examples) -> Judged:
     cohort, day = _cohort(model, came.frame), came.as_ofs[-1]
     if cohort["ordered"].nunique() < 2:
         raise ModelError(f"nothing can be judged: all customers had one outcome after {date_of(day)}.")
-    said, amount = model.order_probability(cohort), model.amount.predict(cohort)
+    said, amount = model.order_probability(cohort), model.amount_if_ordering(cohort)
     known = past.frame
-    baselines = fit_baselines(known.loc[known["orders_ever"] > 0, [*RFM_COLUMNS, "ordered"]], cohort)
+    baselines = fit_baselines(known.loc[known["orders_ever"] > 0, [*BASELINE_COLUMNS, "ordered"]], cohort, model.prior)
     foreseen = foresee(model, cohort, said, came.known_by or day + model.task.horizon_days)
     facts = {
         "as_of": date_of(day).isoformat(),
@@ -77,7 +76,7 @@ def judge(model: Model, past: Examples, came: Examples) -> Judged:
 def _cohort(model: Model, frame: pd.DataFrame) -> pd.DataFrame:
     """Keep the customers whom the churn model is judged on: those with an order in the last active_days."""
     active = frame[frame["days_since_last_order"] <= model.task.active_days].reset_index(drop=True)
-    return against_habit(active, model.rhythm, model.lapse)
+    return model.complete(active)
 
 
 def gate(judged: Judged, config: Config) -> Verdict:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
@@ -11,7 +12,7 @@ from clm_ml.artifacts import new_box, refuse_existing
 from clm_ml.config import Config, Inputs
 from clm_ml.errors import TimelineError
 from clm_ml.evaluation import Verdict, judge_as_of, reliability
-from clm_ml.examples import Examples, collect_examples, training_as_ofs
+from clm_ml.examples import Examples, collect_examples, refuse_short, training_as_ofs
 from clm_ml.keeping import Kept, read_kept_tables
 from clm_ml.model import BOX_KIND, Model, Tuned, learn, save_model, tune
 from clm_ml.pipeline.foresight import is_beaten
@@ -76,20 +77,39 @@ def train_box(
     refuse_existing(folder, force)
     model, judged, tuned = _learn_and_judge(kept, day, progress, closing=True, tune_minutes=tune_minutes)
     progress("judging", 0, 1)
-    verdict = gate(judged, config)
+    unjudged = model.facts["evaluation"].get("unjudged")
+    verdict = Verdict(False, f"it could not be judged: {unjudged}") if judged is None else gate(judged, config)
     model = replace(model, facts={**model.facts, "gate": {"passed": verdict.passed, "why": verdict.why}})
     with new_box(folder, BOX_KIND, _box_facts(model), force=force) as hidden:
         save_model(model, hidden)
     progress("tracking", 0, 1)
     tracked = log_run(config, _run(model, judged, tuned, folder), "champion" if verdict.passed else "challenger")
     progress("tracking", 1, 1)
-    return Trained(model, folder, verdict, tracked, (*tables.warnings, *alarms(judged)))
+    warned = _warned(model) if judged is None else alarms(judged)
+    return Trained(model, folder, verdict, tracked, (*tables.warnings, *warned))
+
+
+def _warned(model: Model) -> tuple[str, ...]:
+    """Say what a model that could not be judged was learned from, and why."""
+    from_what = "from order histories alone (BG/NBD)" if model.customers is None else "from overlapping label windows"
+    return (f"learned {from_what}, and not judged: {model.facts['evaluation']['unjudged']}",)
+
+
+def _why_unjudged(config: Config, first_day: int, day: int) -> str | None:
+    try:
+        refuse_short(config, first_day, day)
+    except TimelineError as refused:
+        return str(refused)
+    return None
 
 
 def _learn_and_judge(
     kept: Kept, as_of: Any, progress: Progress, *, closing: bool = False, tune_minutes: float | None = None
-) -> tuple[Model, Judged, Tuned | None]:
-    """Learn and judge; with `closing` the engine is closed before learning, which takes all memory there is."""
+) -> tuple[Model, Judged | None, Tuned | None]:
+    """Learn, and judge if the log is long enough.
+
+    With `closing` the engine is closed before learning, which takes all memory there is.
+    """
     tables, config = kept.tables, kept.config
     day = tables.complete_until if as_of is None else parse_day(as_of)
     _refuse_late(day, tables.complete_until)
@@ -97,22 +117,32 @@ def _learn_and_judge(
     prepared = kept.prepare(progress)
     done = iter(range(1, len(as_ofs) + 1))
     progress("examples", 0, len(as_ofs))
-    examples = collect_examples(prepared, config, as_ofs, day, lambda _: progress("examples", next(done), len(as_ofs)))
+    examples = collect_examples(
+        prepared, config, as_ofs, day, lambda _: progress("examples", next(done), len(as_ofs)), with_open=True
+    )
     prepared.drop()
     if closing:
         tables.engine.close()
+    unjudged = _why_unjudged(config, tables.first_day, day)
+    if unjudged is not None:
+        if tune_minutes is not None:
+            raise TimelineError(unjudged)
+        progress("learning", 0, 1)
+        model = learn(examples, config, tables.inputs)
+        progress("learning", 1, 1)
+        return replace(model, facts=_facts(config, tables, examples, day, {"unjudged": unjudged}, None)), None, None
     early, last = judge_as_of(examples.as_ofs, config.task.horizon_days)
-    past = examples.at(early, known_by=last)
+    past = examples.at(early, last)
     tuned = None if tune_minutes is None else _tune(past, config, tables.inputs, tune_minutes, progress)
     growth = None if tuned is None else tuned.growth
     progress("learning", 0, 2)
     judged = judge(learn(past, config, tables.inputs, growth), past, examples.at([last]))
     progress("learning", 1, 2)
     model = learn(examples, config, tables.inputs, growth)
-    if is_beaten(judged.facts):
+    if model.next_segment is not None and is_beaten(judged.facts):
         model = replace(model, next_segment=model.next_segment.refused())
     progress("learning", 2, 2)
-    return replace(model, facts=_facts(config, tables, examples, day, judged, tuned)), judged, tuned
+    return replace(model, facts=_facts(config, tables, examples, day, dict(judged.facts), tuned)), judged, tuned
 
 
 def _tune(past: Examples, config: Config, inputs: Inputs, minutes: float, progress: Progress) -> Tuned:
@@ -132,7 +162,12 @@ def _refuse_late(day: int, complete_until: int) -> None:
 
 
 def _facts(
-    config: Config, tables: Tables, examples: Examples, day: int, judged: Judged, tuned: Tuned | None
+    config: Config,
+    tables: Tables,
+    examples: Examples,
+    day: int,
+    evaluation: Mapping[str, Any],
+    tuned: Tuned | None,
 ) -> dict[str, Any]:
     return {
         "project": config.project,
@@ -143,7 +178,7 @@ def _facts(
         "seed": config.train.seed,
         "data": tables.facts(),
         "tuned": None if tuned is None else tuned.facts(),
-        "evaluation": dict(judged.facts),
+        "evaluation": evaluation,
     }
 
 
@@ -156,14 +191,14 @@ def _box_facts(model: Model) -> dict[str, Any]:
         "horizon_days": model.task.horizon_days,
         "examples": model.facts["examples"],
         "data": model.facts["data"],
-        "judged_on": evaluation["as_of"],
-        "auc": evaluation["model"]["auc"],
-        "log_loss": evaluation["model"]["log_loss"],
+        "judged_on": evaluation.get("as_of"),
+        "auc": evaluation.get("model", {}).get("auc"),
+        "log_loss": evaluation.get("model", {}).get("log_loss"),
         "gate": model.facts["gate"],
     }
 
 
-def _run(model: Model, judged: Judged, tuned: Tuned | None, box: Path) -> Run:
+def _run(model: Model, judged: Judged | None, tuned: Tuned | None, box: Path) -> Run:
     params = {
         **{f"task.{name}": value for name, value in model.task.model_dump(mode="json").items()},
         **{f"lapse.{name}": value for name, value in model.lapse.model_dump(mode="json").items()},
@@ -172,18 +207,26 @@ def _run(model: Model, judged: Judged, tuned: Tuned | None, box: Path) -> Run:
         "as_ofs": len(model.facts["as_ofs"]),
         "examples": model.facts["examples"],
     }
+    figures, plots = ({}, {}) if judged is None else (_figures(judged), _plots(judged))
+    name = f"{model.facts['project']} {model.facts['as_of']}"
+    facts = {**model.facts["data"], "gate": model.facts["gate"]}
+    trials = () if tuned is None else tuple(trial.facts() for trial in tuned.trials)
+    return Run(name, params, figures, facts, plots, box, model.features(), trials)
+
+
+def _figures(judged: Judged) -> dict[str, float]:
     figures = dict(judged.facts["model"]) | {f"value.{name}": value for name, value in judged.facts["value"].items()}
     for name in ("next_segment", "next_order"):
         figures |= {f"{name}.{figure}": value for figure, value in judged.facts[name]["model"].items()}
     for baseline, judged_figures in judged.facts["baselines"].items():
         figures |= {f"{baseline}.{name}": value for name, value in judged_figures.items()}
+    return figures
+
+
+def _plots(judged: Judged) -> dict[str, Any]:
     churned = 1 - judged.cohort["ordered"]
     said = {"model": 1 - judged.order_probability} | {name: 1 - other for name, other in judged.baselines.items()}
-    plots = {
+    return {
         "reliability.png": plot_reliability(reliability(judged.cohort["ordered"], judged.order_probability)),
         "gains.png": plot_gains(churned, said),
     }
-    name = f"{model.facts['project']} {model.facts['as_of']}"
-    facts = {**model.facts["data"], "gate": model.facts["gate"]}
-    trials = () if tuned is None else tuple(trial.facts() for trial in tuned.trials)
-    return Run(name, params, figures, facts, plots, box, model.features(), trials)

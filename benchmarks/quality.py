@@ -1,0 +1,158 @@
+"""Judge clm-ml forward in time on public logs, beside its peers, in one run: prints the table of benchmarks/README.md.
+
+    python benchmarks/quality.py [--tasks S1 S4a] [--validate] [--out FOLDER]
+
+The data lie in the folder CLM_BENCH_DATA names, else in benchmarks/data. Every estimate is made as at a test as_of:
+from rows before it, with labels closed by it, by the door and the defaults of the package. `--validate` asks earlier
+as_ofs instead: whatever is chosen is chosen there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from quality_figures import differences, figures
+from quality_peers import PEERS, btyd_peers
+from quality_tasks import TASKS, Log, QualityTask, validating
+
+from clm_ml.config import Config
+from clm_ml.errors import TimelineError
+from clm_ml.examples import collect_examples, training_as_ofs
+from clm_ml.features import build_features
+from clm_ml.model import learn
+from clm_ml.snapshot import Prepared, prepare, take_snapshot
+from clm_ml.tables import read_tables
+from clm_ml.timeline import as_ofs_before, date_of
+
+OURS = "clm-ml"
+_HIGHER = ("auc", "gini", "spearman")
+_NEAR_ONE = {"order_count_bias", "bias"}
+
+
+def ask_us(task: QualityTask, log: Log) -> Iterator[tuple[int, pd.DataFrame]]:
+    """Let clm-ml learn and score as at each as_of: read once, learn again for each."""
+    config = log.config(task.horizon_days)
+    tables = read_tables(config)
+    prepared = prepare(tables)
+    for as_of in task.days:
+        yield as_of, score_at(prepared, config, as_of)
+    tables.engine.close()
+
+
+def score_at(prepared: Prepared, config: Config, as_of: int) -> pd.DataFrame:
+    """Learn what `train` would have learned at as_of, and score everyone who has ordered."""
+    tables = prepared.tables
+    examples = collect_examples(prepared, config, learned_from(config, tables.first_day, as_of), as_of, with_open=True)
+    model = learn(examples, config, tables.inputs)
+    features = build_features(take_snapshot(prepared, as_of), config.task)
+    people = tables.engine.collect(features, "customer_id").to_pandas()
+    customers = model.complete(people[people["orders_ever"] > 0].reset_index(drop=True))
+    return model.score(customers, reasons=False).assign(expected_orders=model.expected_orders(customers))
+
+
+def learned_from(config: Config, first_day: int, as_of: int) -> tuple[int, ...]:
+    """Choose the as_ofs as `train` does; where it refuses a short log, take every closed one and say so."""
+    try:
+        return training_as_ofs(config, first_day, as_of)
+    except TimelineError as refused:
+        tell(f"  train refuses: {refused}")
+        plan = config.train
+        last = as_of - config.task.horizon_days
+        return as_ofs_before(last, first_day + plan.at_least_history_days, plan.step_days, plan.most_as_ofs)
+
+
+def ask_everyone(task: QualityTask, log: Log, with_peers: bool) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
+    """Put beside what came what each method said of it: frames of the same rows, pooled over as_ofs."""
+    came = pd.concat([log.outcomes(day, task.horizon_days) for day in task.days], ignore_index=True)
+    said: dict[str, list[pd.DataFrame]] = {OURS: []}
+    began = time.process_time()
+    for as_of, scores in ask_us(task, log):
+        said[OURS].append(scores.assign(as_of=as_of))
+    tell(f"  {OURS}: {time.process_time() - began:.0f} CPU s")
+    for name, peer in {**btyd_peers(), **PEERS}.items() if with_peers else ():
+        began = time.process_time()
+        said[name] = [peer(log, day, task.horizon_days).assign(as_of=day) for day in task.days]
+        tell(f"  {name}: {time.process_time() - began:.0f} CPU s")
+    key = ["as_of", "customer_id"]
+    return came, {
+        name: came[key].merge(pd.concat(parts), on=key, how="left", validate="one_to_one")
+        for name, parts in said.items()
+    }
+
+
+def table_of(task: QualityTask, came: pd.DataFrame, said: dict[str, pd.DataFrame]) -> tuple[str, pd.DataFrame]:
+    """Write a task as a Markdown table: a line a method, then what is held against the goals and the best peer."""
+    rows = pd.DataFrame({name: figures(came, frame) for name, frame in said.items()}).T
+    shown = rows.map(lambda value: "" if np.isnan(value) else f"{value:.4f}")
+    as_ofs = ", ".join(task.as_ofs)
+    lines = [
+        f"### {task.name}: {task.words}",
+        "",
+        f"{len(came):,} customers at {as_ofs}; ordered {came['ordered'].mean():.4f}",
+        "",
+    ]
+    lines += ["| | " + " | ".join(rows.columns) + " |", "|---" * (len(rows.columns) + 1) + "|"]
+    lines += [f"| {name} | " + " | ".join(shown.loc[name]) + " |" for name in rows.index]
+    lines += ["", *_held(task, rows.loc[OURS]), *_against_best(came, said, rows)]
+    return "\n".join(lines) + "\n", rows
+
+
+def _held(task: QualityTask, ours: pd.Series) -> Iterator[str]:
+    for name, goal in task.goals.items():
+        found = ours.get(name, np.nan)
+        value = abs(found - 1) if name in _NEAR_ONE else found
+        holds = value >= goal if name in _HIGHER else value <= goal
+        bound = "at least" if name in _HIGHER else "at most"
+        told = "not told" if np.isnan(value) else f"{value:.4f}"
+        yield f"- {name}: {told} ({bound} {goal}: {'holds' if holds else 'does not hold'})"
+
+
+def _against_best(came: pd.DataFrame, said: dict[str, pd.DataFrame], rows: pd.DataFrame) -> Iterator[str]:
+    peers = rows.drop(index=OURS)
+    if peers.empty:
+        return
+    for name, best in (("log_loss", peers["log_loss"].idxmin()), ("auc", peers["auc"].idxmax())):
+        gain, error = differences(came, said[OURS], said[best])[name]
+        worse = gain > 2 * error if name == "log_loss" else gain < -2 * error
+        yield f"- {name} against {best}: {gain:+.4f} ± {error:.4f} ({'worse' if worse else 'not worse'} by two errors)"
+
+
+def tell(words: str) -> None:
+    """Say on stderr where it is."""
+    print(words, file=sys.stderr, flush=True)
+
+
+def run(task: QualityTask, with_peers: bool, out: Path | None) -> None:
+    """Ask one task, print its table and keep what was said."""
+    tell(f"{task.name} at {', '.join(str(date_of(day)) for day in task.days)}")
+    with tempfile.TemporaryDirectory() as folder:
+        came, said = ask_everyone(task, task.read(Path(folder)), with_peers)
+    words, rows = table_of(task, came, said)
+    print(words, flush=True)
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        rows.to_csv(out / f"{task.name}.csv", index_label="method")
+
+
+def main() -> None:
+    """Run the tasks asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tasks", nargs="*", default=[task.name for task in TASKS], help="which tasks; all, if none")
+    parser.add_argument("--validate", action="store_true", help="ask earlier as_ofs, on which choices may be made")
+    parser.add_argument("--no-peers", action="store_true", help="ask clm-ml alone")
+    parser.add_argument("--out", type=Path, help="a folder for the figures, as CSV")
+    asked = parser.parse_args()
+    for task in TASKS:
+        if task.name in asked.tasks:
+            run(validating(task) if asked.validate else task, not asked.no_peers, asked.out)
+
+
+if __name__ == "__main__":
+    main()
