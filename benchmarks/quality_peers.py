@@ -157,7 +157,7 @@ def lifetimes_peer(python: Path) -> Peer:
             asked, answers = Path(folder) / "histories.parquet", Path(folder) / "answers.parquet"
             histories.to_parquet(asked, index=False)
             witness = Path(__file__).with_name("peer_btyd.py")
-            subprocess.run([python, witness, asked, str(horizon), answers], check=True)
+            subprocess.run([python, witness, asked, str(horizon), answers], check=True, capture_output=True)
             return pd.read_parquet(answers)
 
     return peer
