@@ -19,19 +19,23 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from quality_figures import differences, figures
-from quality_peers import PEERS, btyd_peers
+from quality_peers import PEERS, Peer, btyd_peers, lifetimes_peer
+from quality_shop import SHOP, noise_floor
 from quality_tasks import TASKS, Log, QualityTask, validating
+from scipy.stats import binomtest
+from speed import own_environment
 
 from clm_ml.config import Config
-from clm_ml.errors import TimelineError
+from clm_ml.evaluation import metrics
 from clm_ml.examples import collect_examples, training_as_ofs
 from clm_ml.features import build_features
 from clm_ml.model import learn
 from clm_ml.snapshot import Prepared, prepare, take_snapshot
 from clm_ml.tables import read_tables
-from clm_ml.timeline import as_ofs_before, date_of
+from clm_ml.timeline import date_of
 
-OURS = "clm-ml"
+EVERY = (*TASKS, SHOP)
+OURS, ORACLE = "clm-ml", "oracle"
 _HIGHER = ("auc", "gini", "spearman")
 _NEAR_ONE = {"order_count_bias", "bias"}
 
@@ -49,23 +53,14 @@ def ask_us(task: QualityTask, log: Log) -> Iterator[tuple[int, pd.DataFrame]]:
 def score_at(prepared: Prepared, config: Config, as_of: int) -> pd.DataFrame:
     """Learn what `train` would have learned at as_of, and score everyone who has ordered."""
     tables = prepared.tables
-    examples = collect_examples(prepared, config, learned_from(config, tables.first_day, as_of), as_of, with_open=True)
+    examples = collect_examples(
+        prepared, config, training_as_ofs(config, tables.first_day, as_of), as_of, with_open=True
+    )
     model = learn(examples, config, tables.inputs)
     features = build_features(take_snapshot(prepared, as_of), config.task)
     people = tables.engine.collect(features, "customer_id").to_pandas()
     customers = model.complete(people[people["orders_ever"] > 0].reset_index(drop=True))
     return model.score(customers, reasons=False).assign(expected_orders=model.expected_orders(customers))
-
-
-def learned_from(config: Config, first_day: int, as_of: int) -> tuple[int, ...]:
-    """Choose the as_ofs as `train` does; where it refuses a short log, take every closed one and say so."""
-    try:
-        return training_as_ofs(config, first_day, as_of)
-    except TimelineError as refused:
-        tell(f"  train refuses: {refused}")
-        plan = config.train
-        last = as_of - config.task.horizon_days
-        return as_ofs_before(last, first_day + plan.at_least_history_days, plan.step_days, plan.most_as_ofs)
 
 
 def ask_everyone(task: QualityTask, log: Log, with_peers: bool) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
@@ -76,15 +71,28 @@ def ask_everyone(task: QualityTask, log: Log, with_peers: bool) -> tuple[pd.Data
     for as_of, scores in ask_us(task, log):
         said[OURS].append(scores.assign(as_of=as_of))
     tell(f"  {OURS}: {time.process_time() - began:.0f} CPU s")
-    for name, peer in {**btyd_peers(), **PEERS}.items() if with_peers else ():
+    if log.oracle is not None:
+        said[ORACLE] = [log.oracle(day, task.horizon_days).assign(as_of=day) for day in task.days]
+    for name, peer in peers().items() if with_peers else ():
         began = time.process_time()
         said[name] = [peer(log, day, task.horizon_days).assign(as_of=day) for day in task.days]
         tell(f"  {name}: {time.process_time() - began:.0f} CPU s")
     key = ["as_of", "customer_id"]
+    once = pd.concat([pd.DataFrame({"as_of": day, "customer_id": log.bought_once(day)}) for day in task.days])
+    came = came.merge(once.assign(bought_once=True), on=key, how="left").fillna({"bought_once": False})
     return came, {
         name: came[key].merge(pd.concat(parts), on=key, how="left", validate="one_to_one")
         for name, parts in said.items()
     }
+
+
+def peers() -> dict[str, Peer]:
+    """List the peers: ours of order histories, lifetimes' if its environment can be had, and the others."""
+    python, missing = own_environment()
+    if missing:
+        tell(f"  lifetimes is {missing}")
+    witness = {} if missing else {"lifetimes BG/NBD": lifetimes_peer(python)}
+    return {**btyd_peers(), **witness, **PEERS}
 
 
 def table_of(task: QualityTask, came: pd.DataFrame, said: dict[str, pd.DataFrame]) -> tuple[str, pd.DataFrame]:
@@ -100,7 +108,8 @@ def table_of(task: QualityTask, came: pd.DataFrame, said: dict[str, pd.DataFrame
     ]
     lines += ["| | " + " | ".join(rows.columns) + " |", "|---" * (len(rows.columns) + 1) + "|"]
     lines += [f"| {name} | " + " | ".join(shown.loc[name]) + " |" for name in rows.index]
-    lines += ["", *_held(task, rows.loc[OURS]), *_against_best(came, said, rows)]
+    lines += ["", *_held(task, rows.loc[OURS]), *_of_one_time_buyers(came, said[OURS])]
+    lines += [*_against_oracle(said, rows), *_against_best(came, said, rows)]
     return "\n".join(lines) + "\n", rows
 
 
@@ -114,8 +123,35 @@ def _held(task: QualityTask, ours: pd.Series) -> Iterator[str]:
         yield f"- {name}: {told} ({bound} {goal}: {'holds' if holds else 'does not hold'})"
 
 
+def _of_one_time_buyers(came: pd.DataFrame, ours: pd.DataFrame) -> Iterator[str]:
+    """Hold the mean probability of those who had ordered once against the binomial interval of what came."""
+    once = came["bought_once"].astype(bool).to_numpy()
+    if once.any():
+        happened = binomtest(int(came.loc[once, "ordered"].sum()), int(once.sum()))
+        low, high = happened.proportion_ci(0.95, method="wilson")
+        said = float(ours.loc[once, "order_probability"].mean())
+        inside = "inside" if low <= said <= high else "outside"
+        yield (
+            f"- {once.sum():,} one-time buyers: {said:.4f} said, {happened.statistic:.4f} came back "
+            f"[{low:.4f}, {high:.4f}] ({inside})"
+        )
+
+
+def _against_oracle(said: dict[str, pd.DataFrame], rows: pd.DataFrame) -> Iterator[str]:
+    if ORACLE not in said:
+        return
+    ours = rows.loc[OURS]
+    floor = noise_floor(said[OURS]["order_probability"], lambda came, said: metrics(came, said)["ece"])
+    for words, value, low, high in (
+        ("AUC, as a share of the oracle's", ours["auc"] / rows.loc[ORACLE, "auc"], 0.99, np.inf),
+        ("ECE, in noise floors", ours["ece"] / floor, 0.0, 2.0),
+        ("calibration slope", ours["calibration_slope"], 0.9, 1.1),
+    ):
+        yield f"- {words}: {value:.4f} (from {low} to {high}: {'holds' if low <= value <= high else 'does not hold'})"
+
+
 def _against_best(came: pd.DataFrame, said: dict[str, pd.DataFrame], rows: pd.DataFrame) -> Iterator[str]:
-    peers = rows.drop(index=OURS)
+    peers = rows.drop(index=[OURS, ORACLE], errors="ignore")
     if peers.empty:
         return
     for name, best in (("log_loss", peers["log_loss"].idxmin()), ("auc", peers["auc"].idxmax())):
@@ -144,12 +180,12 @@ def run(task: QualityTask, with_peers: bool, out: Path | None) -> None:
 def main() -> None:
     """Run the tasks asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tasks", nargs="*", default=[task.name for task in TASKS], help="which tasks; all, if none")
+    parser.add_argument("--tasks", nargs="*", default=[task.name for task in EVERY], help="which tasks; all, if none")
     parser.add_argument("--validate", action="store_true", help="ask earlier as_ofs, on which choices may be made")
     parser.add_argument("--no-peers", action="store_true", help="ask clm-ml alone")
     parser.add_argument("--out", type=Path, help="a folder for the figures, as CSV")
     asked = parser.parse_args()
-    for task in TASKS:
+    for task in EVERY:
         if task.name in asked.tasks:
             run(validating(task) if asked.validate else task, not asked.no_peers, asked.out)
 

@@ -7,9 +7,12 @@ before as_of, made of rows before as_of alone: `order_probability` and, where it
 
 from __future__ import annotations
 
+import subprocess
+import tempfile
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import lightgbm as lgb
@@ -22,7 +25,7 @@ from sklearn.preprocessing import StandardScaler
 
 from clm_ml.timeline import as_ofs_before, lookback
 
-__all__ = ["PEERS", "Peer", "btyd_peers"]
+__all__ = ["PEERS", "Peer", "btyd_peers", "lifetimes_peer"]
 
 Peer = Callable[[Log, int, int], pd.DataFrame]
 
@@ -132,6 +135,30 @@ def _btyd(name: str) -> Peer:
             expected_orders=orders,
             expected_value=orders * spending.expected_amount(repeats, mean),
         )
+
+    return peer
+
+
+def lifetimes_peer(python: Path) -> Peer:
+    """Give the outside witness: lifetimes' BG/NBD and Gamma-Gamma, run by the peers' own interpreter."""
+
+    def peer(log: Log, as_of: int, horizon: int) -> pd.DataFrame:
+        now = describe_simply(log, as_of)
+        histories = pd.DataFrame(
+            {
+                "customer_id": now.index,
+                "repeats": now["order_days"] - 1,
+                "first_to_last": now["tenure"] - now["recency"],
+                "observed": now["tenure"],
+                "mean_repeat_amount": _repeat_amounts(log, as_of).reindex(now.index),
+            }
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            asked, answers = Path(folder) / "histories.parquet", Path(folder) / "answers.parquet"
+            histories.to_parquet(asked, index=False)
+            witness = Path(__file__).with_name("peer_btyd.py")
+            subprocess.run([python, witness, asked, str(horizon), answers], check=True, capture_output=True)
+            return pd.read_parquet(answers)
 
     return peer
 

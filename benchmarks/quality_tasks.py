@@ -22,11 +22,13 @@ class Log:
     """A log as it is handed to clm-ml and, as plain pandas frames, to the peers.
 
     `orders`: customer_id, order_id, day, amount; `events`: customer_id, day. `plan` is the config but for the task.
+    Of a log whose truth is known `oracle` says, at an as_of and for a horizon, what one who knows it would.
     """
 
     plan: Mapping[str, Any]
     orders: pd.DataFrame = field(repr=False)
     events: pd.DataFrame | None = field(default=None, repr=False)
+    oracle: Callable[[int, int], pd.DataFrame] | None = field(default=None, repr=False)
 
     def config(self, horizon_days: int) -> Config:
         """Ask this log for so many days ahead, everything else untouched."""
@@ -39,6 +41,12 @@ class Log:
         sums = inside.groupby("customer_id").agg(spent=("amount", "sum"), orders=("order_id", "nunique"))
         came = sums.reindex(known, fill_value=0).rename_axis("customer_id").reset_index()
         return came.assign(as_of=as_of, ordered=(came["orders"] > 0).astype(int))
+
+    def bought_once(self, as_of: int) -> np.ndarray:
+        """List, in their order, those who had ordered on one day alone before as_of."""
+        seen = self.orders.loc[self.orders["day"] < as_of, ["customer_id", "day"]].drop_duplicates()
+        days = seen.groupby("customer_id").size()
+        return days.index[days == 1].to_numpy()
 
 
 @dataclass(frozen=True)

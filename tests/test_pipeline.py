@@ -189,7 +189,7 @@ def test_learning_for_the_judged_as_of_knows_no_order_from_it_on(shop, tables):
     as_ofs = training_as_ofs(shop, tables.first_day, tables.complete_until)
     examples = collect_examples(prepared, shop, as_ofs, tables.complete_until)
     early, last = judge_as_of(examples.as_ofs, 90)
-    past = examples.at(early, known_by=last)
+    past = examples.at(early, last)
     later = past.frame["next_order_days"] >= last - past.frame["as_of"]
     assert later.any()
     blind = replace(past, frame=past.frame.assign(next_order_days=past.frame["next_order_days"].where(~later)))
