@@ -59,7 +59,7 @@ def usual_growth(examples: int) -> Growth:
 
 
 #: Up to so many examples: leaves a tree, trees a seed, seeds.
-_SIZES = ((250_000, 7, 150, 3), (600_000, 15, 200, 1))
+_SIZES = ((30_000, 7, 150, 3), (250_000, 7, 150, 1), (600_000, 15, 200, 1))
 _LARGE = (31, 300, 1)
 
 _AT_ONCE = 65_536  # rows that become a matrix
