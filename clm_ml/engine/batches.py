@@ -36,8 +36,8 @@ def rechunked(batches: Iterable[pa.RecordBatch], rows: int = BATCH_ROWS) -> Iter
         yield pa.Table.from_batches(held).combine_chunks().to_batches()[0]
 
 
-def write_batches(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
-    """Write a stream to one Parquet file (zstd), a row group a batch."""
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+def write_batches(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch], compression: str = "zstd") -> None:
+    """Write a stream to one Parquet file, a row group a batch."""
+    with pq.ParquetWriter(path, schema, compression=compression) as writer:
         for batch in batches:
             writer.write_table(pa.Table.from_batches([batch]).cast(schema))

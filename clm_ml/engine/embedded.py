@@ -150,7 +150,8 @@ class Engine(Origins):
         """
         with tempfile.TemporaryDirectory(prefix=".mapped-", dir=near) as folder:
             file = Path(folder) / "rows.parquet"
-            write_batches(file, schema, (function(batch) for frame in frames for batch in self.batches(frame)))
+            made = (function(batch) for frame in frames for batch in self.batches(frame))
+            write_batches(file, schema, made, compression="none")  # it is read once
             yield self.lazy(f"SELECT * FROM read_parquet({as_literal(str(file))})")
 
     def rows_of(self, source: Any) -> int:

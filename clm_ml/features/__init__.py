@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import narwhals as nw
@@ -37,8 +37,9 @@ def build_features(snapshot: Snapshot, task: Task) -> nw.LazyFrame[Any]:
     if snapshot.events is not None:
         frame = _with_all(frame, aggregate(snapshot.events, families.events, as_of))
     frame = _with_person(frame, snapshot)
-    if snapshot.contacts is not None:  # to be written to makes nobody known
-        frame = frame.join(aggregate(snapshot.contacts, families.contacts, as_of), on="customer_id", how="left")
+    for rows, features in ((snapshot.rated_events(), families.service), (snapshot.contacts, families.contacts)):
+        if rows is not None:  # neither makes anybody known: an event does already, and to be written to does not
+            frame = frame.join(aggregate(rows, features, as_of), on="customer_id", how="left")
     told = [nw.col(f.name) if f.absent is None else nw.col(f.name).fill_null(f.absent) for f in families.counted()]
     frame = frame.select("customer_id", *told, "has_email", *snapshot.attributes)
     frame = frame.with_columns(*(feature.value.cast(nw.Float64).alias(feature.name) for feature in families.ratios))
@@ -76,12 +77,13 @@ class _Families:
     """The aggregates over each table, and what is computed from all of them."""
 
     orders: list[Feature]
-    events: list[Feature]
-    contacts: list[Feature]
     ratios: list[Feature]
+    events: list[Feature] = field(default_factory=list)
+    service: list[Feature] = field(default_factory=list)
+    contacts: list[Feature] = field(default_factory=list)
 
     def counted(self) -> list[Feature]:
-        return [*self.orders, *self.events, *self.contacts]
+        return [*self.orders, *self.events, *self.service, *self.contacts]
 
 
 def _families(
@@ -89,11 +91,10 @@ def _families(
 ) -> _Families:
     """List the features of the tables there are; without `kinds` there is no event log."""
     windows = task.windows_days
-    families = _Families([*rfm(as_of, windows), *cadence()], [], [], [*rfm_ratios(windows), *cadence_ratios()])
+    families = _Families([*rfm(as_of, windows), *cadence()], [*rfm_ratios(windows), *cadence_ratios()])
     if kinds is not None:
-        families.events.extend(
-            [*engagement(as_of, windows, kinds), *service(as_of, {name: kinds[name] for name in rated})]
-        )
+        families.events.extend(engagement(as_of, windows, kinds))
+        families.service.extend(service(as_of, {name: kinds[name] for name in rated}))
         families.ratios.extend([*engagement_ratios(windows), *service_ratios(rated)])
     if has_contacts:
         families.contacts.extend(campaigns(as_of))

@@ -42,6 +42,10 @@ class Snapshot:
     rated: tuple[str, ...] = ()
     kinds: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
+    def rated_events(self) -> Frame | None:
+        """Give the few events that say how content somebody was; None if no event log tells."""
+        return self.events.filter(~nw.col("rating").is_null()) if self.events is not None and self.rated else None
+
     def customer_ids(self) -> Frame:
         """List everyone known, one row each: by an order, a return, an event, or having been created."""
         created = None if self.customers is None else self.customers.filter(~nw.col("created_day").is_null())
