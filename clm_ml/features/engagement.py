@@ -19,7 +19,7 @@ def engagement(as_of: int, windows_days: Iterable[int], kinds: Mapping[str, Sequ
     Grain: events. Counts are of events, whatever their time of day; days since the last are null without one.
     An event type that has no meaning counts as an event.
 
-    >>> [feature.name for feature in engagement(0, [7], {"email_open": [1]})][5:]
+    >>> [feature.name for feature in engagement(0, [7], {"email_open": [1]})][4:]
     ['days_since_last_email_open', 'email_opens_last_30d', 'email_opens_last_90d']
     """
     features = [
