@@ -105,7 +105,25 @@ def _fit_customers(
     now = told.complete(now[now["orders_ever"] > 0])
     level = float(told.prior.order_probability(now).mean())
     found = fit_probability(buyers, learned, signs, config.train.seed, with_partner=True, growth=growth)
-    return found.levelled(now, level, _trust_in_prior(examples.as_ofs, config.task.horizon_days))
+    found = found.levelled(now, level, _trust_in_prior(examples.as_ofs, config.task.horizon_days))
+    return found.moved(_season(found, buyers, int(now["as_of"].iloc[0])))
+
+
+#: A year of whole weeks, how near to it a window a year ago begins, and how far its season is believed.
+_YEAR_DAYS, _NEAR_DAYS, _TRUST_IN_SEASON = 364, 14, 0.75
+
+
+def _season(found: Probability, buyers: pd.DataFrame, day: int) -> float:
+    """Forecast the season of the window that opens on a day, in log-odds: by how far the one a year ago was off.
+
+    Features know no calendar, so the log-odds are those of a mean window; a year ago they were off by the season. A log
+    that does not reach so far back says nothing of it.
+    """
+    shifts = {as_of: found.shift_of(rows) for as_of, rows in buyers.groupby("as_of", sort=True) if has_enough(rows)}
+    near = [shift for as_of, shift in shifts.items() if abs(as_of - (day - _YEAR_DAYS)) < _NEAR_DAYS]
+    if not near:
+        return 0.0
+    return _TRUST_IN_SEASON * (sum(near) / len(near) - sum(shifts.values()) / len(shifts))
 
 
 def _trust_in_prior(as_ofs: Sequence[int], horizon_days: int) -> float:

@@ -60,6 +60,14 @@ class Probability:
         shift = self.blend.shift + trust * _shift_to(self.raw(features), rate)
         return replace(self, blend=replace(self.blend, shift=round(shift, 4)))
 
+    def moved(self, shift: float) -> Probability:
+        """Move the level by so much log-odds."""
+        return replace(self, blend=replace(self.blend, shift=round(self.blend.shift + shift, 4)))
+
+    def shift_of(self, rows: pd.DataFrame) -> float:
+        """Give what added to the log-odds would make their mean probability the rate that came; both outcomes did."""
+        return _shift_to(self.raw(rows), float(rows["ordered"].mean()))
+
     def predict(self, features: pd.DataFrame) -> Floats:
         """Give each row's probability of at least one order in the horizon."""
         return expit(self.raw(features))
