@@ -119,7 +119,8 @@ def _season(found: Probability, buyers: pd.DataFrame, day: int) -> float:
     Features know no calendar, so the log-odds are those of a mean window; a year ago they were off by the season. A log
     that does not reach so far back says nothing of it.
     """
-    shifts = {as_of: found.shift_of(rows) for as_of, rows in buyers.groupby("as_of", sort=True) if has_enough(rows)}
+    windows = {int(as_of): buyers[buyers["as_of"] == as_of] for as_of in sorted(buyers["as_of"].unique())}
+    shifts = {as_of: found.shift_of(rows) for as_of, rows in windows.items() if has_enough(rows)}
     near = [shift for as_of, shift in shifts.items() if abs(as_of - (day - _YEAR_DAYS)) < _NEAR_DAYS]
     if not near:
         return 0.0
