@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clm_ml.model.learning import _season
+from clm_ml.model.learning import _season, _trust_in_prior
 from clm_ml.model.probability import Blend, Probability
 
 
@@ -28,8 +28,9 @@ def odds(rate):
 def test_the_window_a_year_ago_tells_the_season():
     rows = windows(d100=0.4, d200=0.2, d300=0.2, d400=0.2)
     shift = odds(0.4) - odds(0.2)
-    assert _season(BLIND, rows, 464) == pytest.approx(0.75 * (shift - shift / 4), abs=1e-4)
-    assert _season(BLIND, rows, 564) == pytest.approx(-0.75 * shift / 4, abs=1e-4)
+    high, low = shift * 3 / 4, -shift / 4
+    assert _season(BLIND, rows, 464) == pytest.approx(0.5 * high * high**2 / (high**2 + 1 / 400), abs=1e-4)
+    assert _season(BLIND, rows, 564) == pytest.approx(0.5 * low * low**2 / (low**2 + 1 / 200), abs=1e-4)
 
 
 def test_a_fortnight_off_is_another_window():
@@ -41,3 +42,9 @@ def test_a_fortnight_off_is_another_window():
 def test_a_log_of_less_than_a_year_and_windows_of_one_outcome_say_nothing():
     assert _season(BLIND, windows(d100=0.4, d200=0.2), 300) == 0.0
     assert _season(BLIND, windows(d100=0.0, d200=0.2), 464) == 0.0
+
+
+def test_the_level_is_the_prior_s_only_while_few_label_windows_were_seen():
+    assert _trust_in_prior([100], 90) == 0.75
+    assert _trust_in_prior([100, 145, 190], 90) == pytest.approx(0.25)
+    assert _trust_in_prior([100, 235], 90) == _trust_in_prior([100, 300], 90) == 0.0

@@ -110,26 +110,33 @@ def _fit_customers(
 
 
 #: A year of whole weeks, how near to it a window a year ago begins, and how far its season is believed.
-_YEAR_DAYS, _NEAR_DAYS, _TRUST_IN_SEASON = 364, 14, 0.75
+_YEAR_DAYS, _NEAR_DAYS, _TRUST_IN_SEASON = 364, 14, 0.5
 
 
 def _season(found: Probability, buyers: pd.DataFrame, day: int) -> float:
     """Forecast the season of the window that opens on a day, in log-odds: by how far the one a year ago was off.
 
     Features know no calendar, so the log-odds are those of a mean window; a year ago they were off by the season. A log
-    that does not reach so far back says nothing of it.
+    that does not reach so far back says nothing of it; what few orders tell may be chance, and is shrunken so far.
     """
     windows = {int(as_of): buyers[buyers["as_of"] == as_of] for as_of in sorted(buyers["as_of"].unique())}
     shifts = {as_of: found.shift_of(rows) for as_of, rows in windows.items() if has_enough(rows)}
-    near = [shift for as_of, shift in shifts.items() if abs(as_of - (day - _YEAR_DAYS)) < _NEAR_DAYS]
+    near = [as_of for as_of in shifts if abs(as_of - (day - _YEAR_DAYS)) < _NEAR_DAYS]
     if not near:
         return 0.0
-    return _TRUST_IN_SEASON * (sum(near) / len(near) - sum(shifts.values()) / len(shifts))
+    season = sum(shifts[as_of] for as_of in near) / len(near) - sum(shifts.values()) / len(shifts)
+    came = min(min(rows["ordered"].sum(), (1 - rows["ordered"]).sum()) for rows in (windows[as_of] for as_of in near))
+    chance = 1 / came  # about the variance of log-odds of so few
+    return _TRUST_IN_SEASON * season * float(season**2 / (season**2 + chance))
 
 
 def _trust_in_prior(as_ofs: Sequence[int], horizon_days: int) -> float:
-    """Say how far the level goes to the prior's: half-way where one label window was seen, a quarter after two."""
-    return 0.5 / (1 + (as_ofs[-1] - as_ofs[0]) / horizon_days)
+    """Say how far the level goes to the prior's: most of the way where one label window was seen, then less and less.
+
+    One window's level is its season; where two and a half have been seen, windows tell more than histories do.
+    """
+    further = (as_ofs[-1] - as_ofs[0]) / horizon_days
+    return 0.75 * max(0.0, 1 - further / 1.5)
 
 
 def _fit_visitors(
