@@ -8,24 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from clm_ml.cli.answering import answering
+from clm_ml.cli.asking import AsOf, ConfigPath, Debug, Force, Fresh, Json, app
 
-__all__ = ["app", "main"]
-
-app = typer.Typer(
-    name="clm-ml",
-    help="Which customers are slipping away, what they are worth, why, and who to contact first.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-
-ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="The project's YAML.")]
-AsOf = Annotated[str | None, typer.Option("--as-of", metavar="DAY", help="ISO day; what lies before it is known.")]
-Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
-Fresh = Annotated[bool, typer.Option("--fresh", help="Read everything again, whatever an earlier run has kept.")]
-Json = Annotated[bool, typer.Option("--json", help="Tell the result as JSON.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
+__all__ = ["main"]
 
 
 def main() -> None:

@@ -10,10 +10,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-__all__ = ["plot_gains", "plot_profit", "plot_reliability"]
+from clm_ml.plots.paper import OTHER, OWN, RIVALS, blank
 
-_OWN, _OTHER = "#1f5fa8", "#8a8f98"
-_RIVALS = ("#d1762f", "#5b9a57", "#8d6cab")
+__all__ = ["plot_gains", "plot_profit", "plot_reliability"]
 
 
 def plot_reliability(bins: pd.DataFrame) -> Figure:
@@ -22,10 +21,10 @@ def plot_reliability(bins: pd.DataFrame) -> Figure:
     Args:
         bins: `predicted`, `happened`, `customers`, as `evaluation.reliability` gives them.
     """
-    figure, axes = _blank("Predicted churn probability", "Share that churned")
-    axes.plot([0, 1], [0, 1], color=_OTHER, linestyle="--", linewidth=1, label="as predicted")
+    figure, axes = blank("Predicted churn probability", "Share that churned")
+    axes.plot([0, 1], [0, 1], color=OTHER, linestyle="--", linewidth=1, label="as predicted")
     error = 1.96 * np.sqrt(bins["happened"] * (1 - bins["happened"]) / bins["customers"])
-    axes.errorbar(bins["predicted"], bins["happened"], yerr=error, color=_OWN, marker="o", label="happened, ± 95 %")
+    axes.errorbar(bins["predicted"], bins["happened"], yerr=error, color=OWN, marker="o", label="happened, ± 95 %")
     axes.set(xlim=(0, 1), ylim=(0, 1), title="Does a probability mean what it says?")
     axes.legend(frameon=False)
     return figure
@@ -39,14 +38,14 @@ def plot_gains(churned: Any, estimates: dict[str, Any]) -> Figure:
         estimates: a churn probability of the same customers, by method; the model's is called `model`.
     """
     came = np.asarray(churned, dtype=np.float64)
-    figure, axes = _blank("Share of customers, riskiest first", "Share of all churners found")
+    figure, axes = blank("Share of customers, riskiest first", "Share of all churners found")
     share = np.arange(len(came) + 1) / len(came)
-    rivals = cycle(_RIVALS)
+    rivals = cycle(RIVALS)
     for name, estimate in estimates.items():
         found = np.concatenate([[0], np.cumsum(came[np.argsort(-np.asarray(estimate), kind="stable")])]) / came.sum()
         is_own = name == "model"
-        axes.plot(share, found, color=_OWN if is_own else next(rivals), linewidth=2.2 if is_own else 1.1, label=name)
-    axes.plot([0, 1], [0, 1], color=_OTHER, linestyle="--", linewidth=1, label="at random")
+        axes.plot(share, found, color=OWN if is_own else next(rivals), linewidth=2.2 if is_own else 1.1, label=name)
+    axes.plot([0, 1], [0, 1], color=OTHER, linestyle="--", linewidth=1, label="at random")
     axes.set(xlim=(0, 1), ylim=(0, 1.02), title="How many churners a short list finds")
     axes.legend(frameon=False)
     return figure
@@ -60,24 +59,15 @@ def plot_profit(curves: Mapping[str, Any], currency: str) -> Figure:
             called `model`.
         currency: of the profit.
     """
-    figure, axes = _blank("Customers contacted, best expected profit first", f"Profit, {currency} (save rate assumed)")
-    rivals = cycle(_RIVALS)
+    figure, axes = blank("Customers contacted, best expected profit first", f"Profit, {currency} (save rate assumed)")
+    rivals = cycle(RIVALS)
     for name, curve in curves.items():
         is_own = name == "model"
-        color = _OWN if is_own else next(rivals)
+        color = OWN if is_own else next(rivals)
         axes.plot(np.arange(len(curve)), curve, color=color, linewidth=2.2 if is_own else 1.1, label=name)
         best = int(np.argmax(curve))
         axes.plot(best, curve[best], color=color, marker="o")
-    axes.axhline(0, color=_OTHER, linestyle="--", linewidth=1, label="nobody")
+    axes.axhline(0, color=OTHER, linestyle="--", linewidth=1, label="nobody")
     axes.set(title="What a list earns, by its length")
     axes.legend(frameon=False)
     return figure
-
-
-def _blank(x: str, y: str) -> tuple[Figure, Any]:
-    figure = Figure(figsize=(6, 4.5), layout="constrained")
-    axes = figure.add_subplot()
-    axes.set(xlabel=x, ylabel=y)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(alpha=0.25)
-    return figure, axes

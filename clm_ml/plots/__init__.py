@@ -1,0 +1,5 @@
+"""Figures people look at."""
+
+from clm_ml.plots.judging import plot_gains, plot_profit, plot_reliability
+
+__all__ = ["plot_gains", "plot_profit", "plot_reliability"]
