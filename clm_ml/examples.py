@@ -16,10 +16,11 @@ from clm_ml.config import Config
 from clm_ml.errors import TimelineError
 from clm_ml.features import build_features
 from clm_ml.labels import next_orders, outcomes, refuse_open
+from clm_ml.memory import give_back_memory
 from clm_ml.snapshot import Prepared, only, orders_known_by, take_snapshot
 from clm_ml.timeline import as_ofs_before, date_of, day_of, label_window
 
-__all__ = ["Examples", "collect_examples", "refuse_short", "standing_ahead", "training_as_ofs"]
+__all__ = ["Examples", "collect_examples", "draw_evenly", "refuse_short", "standing_ahead", "training_as_ofs"]
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,15 @@ class Examples:
     def _between(self, first: int, last: int) -> pd.DataFrame:
         days = self.frame["as_of"]
         return self.frame.iloc[days.searchsorted(first) : days.searchsorted(last, side="right")]
+
+
+def draw_evenly(frame: pd.DataFrame, most: int) -> pd.DataFrame:
+    """Keep every so many of the examples, at most so many: of each as_of, since they are sorted by it.
+
+    >>> draw_evenly(pd.DataFrame({"as_of": [1, 1, 2, 2, 3]}), 3)["as_of"].tolist()
+    [1, 2, 3]
+    """
+    return frame.iloc[:: max(1, -(-len(frame) // most))]
 
 
 def standing_ahead(frame: pd.DataFrame, horizon_days: int) -> pd.DataFrame:
@@ -171,6 +181,7 @@ def collect_examples(
     tick: Callable[[str], None] = lambda _: None,
     *,
     with_open: bool = False,
+    when_read: Callable[[], None] = lambda: None,
 ) -> Examples:
     """Describe everyone at each as_of, and put beside it what came in the label window.
 
@@ -183,6 +194,7 @@ def collect_examples(
         tick: called after each as_of, with its date.
         with_open: whether to describe them on the day `known_by` as well, whose labels are open; as_ofs may then be
             none, if no window is closed yet.
+        when_read: called when the tables are needed no more: who then gives them back leaves their memory to the frame.
 
     Raises:
         TimelineError: if a label window is not closed.
@@ -204,9 +216,11 @@ def collect_examples(
         parts += [_narrow(batch) for batch in engine.batches(labelled, "customer_id")]
         tick(date_of(as_of).isoformat())
     described = build_features(take_snapshot(asked, known_by), config.task) if with_open else None
-    opened = None if described is None else _frame([_narrow(b) for b in engine.batches(described, "customer_id")])
+    now = None if described is None else [_narrow(batch) for batch in engine.batches(described, "customer_id")]
     if asked is not prepared:
         asked.drop()
+    when_read()
+    opened = None if now is None else _frame(now)
     if not parts and opened is not None:
         return Examples(opened.iloc[:0].assign(**_ABSENT, next_order_days=0), share, known_by, opened)
     return Examples(_frame(parts), share, known_by, opened)
@@ -216,7 +230,9 @@ def _frame(parts: list[pa.Table]) -> pd.DataFrame:
     """Make one frame of tables, which are given up while it is made."""
     whole = pa.concat_tables(parts, promote_options="permissive").unify_dictionaries()
     parts.clear()
-    return whole.to_pandas(split_blocks=True, self_destruct=True)
+    frame = whole.to_pandas(split_blocks=True, self_destruct=True)
+    give_back_memory()
+    return frame
 
 
 #: What is true of those who have no outcome.

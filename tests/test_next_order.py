@@ -51,14 +51,14 @@ histories = st.tuples(st.integers(1, 40), st.integers(0, 300), st.integers(1, 30
 @pytest.mark.parametrize("learned", SHAPES)
 @given(rows=st.lists(histories, min_size=1, max_size=5), chance=st.floats(0.01, 0.99))
 def test_within_the_horizon_an_order_comes_with_its_probability(learned, rows, chance):
-    said = learned.days(customers(rows), np.full(len(rows), chance), chance)
+    (said,) = learned.days(customers(rows), np.full(len(rows), chance), [chance])
     assert said == pytest.approx(59)  # by the end of the horizon's last day
 
 
 @pytest.mark.parametrize("learned", SHAPES)
 @given(rows=st.lists(histories, min_size=1, max_size=5), chance=st.floats(0, 1))
 def test_the_interval_holds_the_median_and_ends_within_reach(learned, rows, chance):
-    early, middle, late = (learned.days(customers(rows), np.full(len(rows), chance), q) for q in (0.1, 0.5, 0.9))
+    early, middle, late = learned.days(customers(rows), np.full(len(rows), chance), [0.1, 0.5, 0.9])
     assert ((early <= middle) & (middle <= late) & (early >= 0)).all()
     for days in (early, middle, late):
         assert (np.isinf(days) | (days < learned.reach_days)).all()
@@ -69,8 +69,8 @@ def test_a_day_is_the_one_by_whose_end_an_order_has_come():
     learned = NextOrder(straight, straight, 100, 100)
     drawn, chance = customers([(1, 5, 5, 20.0)]), np.array([1 - np.exp(-1.0)])
     # the median is reached after 100 ln 2 = 69.3 days: in the day that begins after 69
-    assert learned.days(drawn, chance, 0.5).tolist() == [69]
-    assert learned.days(drawn, chance, 1 - np.exp(-0.30)).tolist() == [29]  # after 30 days, not in the 31st
+    assert learned.days(drawn, chance, [0.5]).tolist() == [[69]]
+    assert learned.days(drawn, chance, [1 - np.exp(-0.30)]).tolist() == [[29]]  # after 30 days, not in the 31st
     told = next_order_columns(learned, drawn, chance, np.array([True]))
     assert told["next_order_on"].tolist() == [date_of(AS_OF + 69)]
     assert told["next_order_latest_on"].isna().all()  # after 230 days, which nobody could watch
@@ -119,7 +119,7 @@ def test_the_shape_that_told_the_later_as_ofs_better_speaks():
     assert isinstance(learned.waits, Counted)  # a process of orders knows no clock
     watched = known_by - frame["as_of"]
     losses = [
-        pinball(frame["next_order_days"], one.days(frame, almost(frame), 0.5), 0.5, watched)
+        pinball(frame["next_order_days"], one.days(frame, almost(frame), [0.5])[0], 0.5, watched)
         for one in (learned, learned.swapped())
     ]
     assert losses[0] < losses[1]

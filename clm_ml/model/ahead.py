@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from clm_ml.model.next_order import QUANTILES, NextOrder
+from clm_ml.model.waits import WAITS_ON
 from clm_ml.segments import SEGMENTS
 
 __all__ = ["AHEAD", "BECOMES", "next_order_columns", "next_segment_columns"]
@@ -54,14 +55,13 @@ def next_order_columns(
     for those who never ordered, and where that day lies beyond what could be watched in training, or never comes: the
     customer may be gone. So somebody can have an earliest day and no latest.
     """
-    as_ofs = complete.loc[ordered, "as_of"].to_numpy(dtype=np.float64)
-    told: dict[str, Any] = {}
-    for name, quantile in QUANTILES.items():
-        days = np.full(len(complete), np.inf)
-        if next_order is not None:
-            days[ordered] = as_ofs + next_order.days(complete[ordered], order_probability[ordered], quantile)
-        told[name] = pd.array(_dates(days), dtype=pd.ArrowDtype(pa.date32()))
-    return pd.DataFrame(told, index=complete.index)
+    days = np.full((len(QUANTILES), len(complete)), np.inf)
+    if next_order is not None:
+        theirs = complete.loc[ordered, [*WAITS_ON, "as_of"]]
+        waits = next_order.days(theirs, order_probability[ordered], list(QUANTILES.values()))
+        days[:, ordered] = theirs["as_of"].to_numpy(dtype=np.float64) + waits
+    dates = (pd.array(_dates(row), dtype=pd.ArrowDtype(pa.date32())) for row in days)
+    return pd.DataFrame(dict(zip(QUANTILES, dates, strict=True)), index=complete.index)
 
 
 def _dates(days: Floats) -> pa.Array:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
 from clm_ml.config import Config, Inputs, Task
@@ -55,7 +56,7 @@ def learn(examples: Examples, config: Config, inputs: Inputs, growth: Growth | N
         next_segment=fit_next_segment(frame, told.lifecycle),
     )
     # Nearly everyone has ordered: of a copy so large only what is asked of it.
-    asked = dict.fromkeys([*learned, *PARTNER_COLUMNS, *WAITS_ON, "as_of", "ordered"])
+    asked = dict.fromkeys([*learned, *PARTNER_COLUMNS, *WAITS_ON, "next_order_days", "as_of", "ordered"])
     kept = [name for name in asked if name in frame]
     visitors, buyers = (frame.loc[who, kept].reset_index(drop=True) for who in (~has_ordered, has_ordered))
     told = replace(
@@ -119,15 +120,23 @@ def _season(found: Probability, buyers: pd.DataFrame, day: int) -> float:
     Features know no calendar, so the log-odds are those of a mean window; a year ago they were off by the season. A log
     that does not reach so far back says nothing of it; what few orders tell may be chance, and is shrunken so far.
     """
-    windows = {int(as_of): buyers[buyers["as_of"] == as_of] for as_of in sorted(buyers["as_of"].unique())}
-    shifts = {as_of: found.shift_of(rows) for as_of, rows in windows.items() if has_enough(rows)}
+    windows = _windows(buyers)
+    shifts = {as_of: found.shift_of(buyers.iloc[rows]) for as_of, rows in windows.items()}
     near = [as_of for as_of in shifts if abs(as_of - (day - _YEAR_DAYS)) < _NEAR_DAYS]
     if not near:
         return 0.0
     season = sum(shifts[as_of] for as_of in near) / len(near) - sum(shifts.values()) / len(shifts)
-    came = min(min(rows["ordered"].sum(), (1 - rows["ordered"]).sum()) for rows in (windows[as_of] for as_of in near))
+    outcomes = [buyers["ordered"].iloc[windows[as_of]] for as_of in near]
+    came = min(min(ordered.sum(), (1 - ordered).sum()) for ordered in outcomes)
     chance = 1 / came  # about the variance of log-odds of so few
     return _TRUST_IN_SEASON * season * float(season**2 / (season**2 + chance))
+
+
+def _windows(buyers: pd.DataFrame) -> dict[int, slice]:
+    """Find the rows of each as_of that saw enough of either outcome, in examples sorted by as_of."""
+    days, starts = np.unique(buyers["as_of"], return_index=True)
+    rows = {int(day): slice(*ends) for day, *ends in zip(days, starts, [*starts[1:], len(buyers)], strict=True)}
+    return {day: its for day, its in rows.items() if has_enough(buyers.iloc[its])}
 
 
 def _trust_in_prior(as_ofs: Sequence[int], horizon_days: int) -> float:

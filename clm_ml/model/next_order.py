@@ -8,13 +8,15 @@ any time that could be watched may be less likely than not.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from clm_ml.examples import draw_evenly
+from clm_ml.model.blocks import blocks
 from clm_ml.model.probability import early_and_late
 from clm_ml.model.waits import Waits, fit_counted, fit_process, read_waits
 
@@ -27,7 +29,6 @@ QUANTILES = {"next_order_on": 0.5, "next_order_earliest_on": 0.1, "next_order_la
 
 _MOST = 200_000
 _MOST_JUDGED = 20_000
-_AT_ONCE = 65_536
 _LEAST = 1e-9  # probability of either outcome
 _NONE = 1e-300  # hazard of who is gone: nothing bends it to an order
 
@@ -48,20 +49,22 @@ class NextOrder:
     horizon_days: int
     reach_days: int
 
-    def days(self, complete: pd.DataFrame, order_probability: Floats, quantile: float) -> Floats:
-        """Give the day, counted from as_of (0 is its own), by whose end the next order has come with a probability.
+    def days(self, complete: pd.DataFrame, order_probability: Floats, quantiles: Sequence[float]) -> Floats:
+        """Give the days, counted from as_of (0 is its own), by whose end the next order has come with a probability.
 
         Infinite where that is beyond `reach_days`, or never: the customer may be gone.
 
         Args:
             complete: features of those who have ordered, and those against the habit.
             order_probability: each one's within the horizon.
-            quantile: the probability.
+            quantiles: the probabilities.
+
+        Returns:
+            a row per quantile, a column per customer.
         """
-        starts = range(0, len(complete), _AT_ONCE)
-        blocks = (slice(start, start + _AT_ONCE) for start in starts)
-        parts = (self._block(complete.iloc[block], order_probability[block], quantile) for block in blocks)
-        return np.concatenate([np.empty(0), *parts])
+        rows = blocks(len(complete))
+        parts = (self._block(complete.iloc[block], order_probability[block], quantiles) for block in rows)
+        return np.hstack([np.empty((len(quantiles), 0)), *parts])
 
     def swapped(self) -> NextOrder:
         """Let the other shape speak."""
@@ -72,10 +75,10 @@ class NextOrder:
         shapes = {"waits": self.waits.facts(), "other": self.other.facts()}
         return {**shapes, "horizon_days": self.horizon_days, "reach_days": self.reach_days}
 
-    def _block(self, complete: pd.DataFrame, order_probability: Floats, quantile: float) -> Floats:
+    def _block(self, complete: pd.DataFrame, order_probability: Floats, quantiles: Sequence[float]) -> Floats:
         churn = np.clip(1 - order_probability, _LEAST, 1 - _LEAST)
         bend = np.maximum(self.waits.hazard(complete, self.horizon_days), _NONE) / -np.log(churn)
-        waits = self.waits.days(complete, -np.log1p(-quantile) * bend)
+        waits = np.stack([self.waits.days(complete, -np.log1p(-quantile) * bend) for quantile in quantiles])
         # Machines differ in the last digits, and a day begins at a whole number.
         days = np.maximum(np.ceil(np.round(waits, 6)) - 1, 0.0)
         return np.where(days < self.reach_days, days, np.inf)
@@ -116,13 +119,18 @@ def fit_next_order(buyers: pd.DataFrame, order_probability: Any, known_by: int, 
     learned = NextOrder(*shapes, horizon_days, int(known_by - buyers["as_of"].iloc[0]))
     if early.empty:
         return learned
-    judged, until = _drawn(late, _MOST_JUDGED), int(late["as_of"].iloc[0])
+    judged, until = draw_evenly(late, _MOST_JUDGED), int(late["as_of"].iloc[0])
     said, watched = order_probability(judged), known_by - judged["as_of"].to_numpy(dtype=np.float64)
     losses = [
-        sum(pinball(judged["next_order_days"], one.days(judged, said, q), q, watched) for q in QUANTILES.values())
+        _loss(judged, one.days(judged, said, list(QUANTILES.values())), watched)
         for one in _both(NextOrder(*_shapes(early, until, horizon_days), horizon_days, learned.reach_days))
     ]
     return learned if losses[0] <= losses[1] else learned.swapped()
+
+
+def _loss(judged: pd.DataFrame, days: Floats, watched: Floats) -> float:
+    quantiles = QUANTILES.values()
+    return sum(pinball(judged["next_order_days"], said, q, watched) for q, said in zip(quantiles, days, strict=True))
 
 
 def _both(one: NextOrder) -> tuple[NextOrder, NextOrder]:
@@ -130,11 +138,7 @@ def _both(one: NextOrder) -> tuple[NextOrder, NextOrder]:
 
 
 def _shapes(buyers: pd.DataFrame, known_by: int, horizon_days: int) -> tuple[Waits, Waits]:
-    drawn = _drawn(buyers, _MOST)
+    drawn = draw_evenly(buyers, _MOST)
     latest = buyers[buyers["as_of"] == buyers["as_of"].iloc[-1]]
     counted = fit_counted(drawn, known_by - drawn["as_of"].to_numpy(dtype=np.float64), horizon_days)
-    return fit_process(_drawn(latest, _MOST)), counted
-
-
-def _drawn(frame: pd.DataFrame, most: int) -> pd.DataFrame:
-    return frame.iloc[:: max(1, -(-len(frame) // most))]
+    return fit_process(draw_evenly(latest, _MOST)), counted

@@ -19,8 +19,9 @@ import pandas as pd
 from sklearn.linear_model import LogisticRegression
 
 from clm_ml.config import Lapse
-from clm_ml.examples import standing_ahead
+from clm_ml.examples import draw_evenly, standing_ahead
 from clm_ml.features import Rhythm, against_habit
+from clm_ml.model.blocks import blocks
 from clm_ml.model.borders import Near, find_near, near_rows
 from clm_ml.segments import PHASES, SEGMENTS, CutPoints, place_in_segments
 
@@ -37,7 +38,6 @@ _MOST, _MOST_ORDERING = 200_000, 20_000
 _FEWEST = 100
 #: What is kept for the segments that an order was never seen to lead to.
 _UNSEEN = 0.002
-_AT_ONCE = 65_536
 
 
 @dataclass(frozen=True)
@@ -142,10 +142,8 @@ class NextSegment:
             order_probability: each row's.
             lifecycle: the borders the learner was fitted with.
         """
-        starts = range(0, len(complete), _AT_ONCE)
         parts = [
-            self._block(complete.iloc[start : start + _AT_ONCE], order_probability[start : start + _AT_ONCE], lifecycle)
-            for start in starts
+            self._block(complete.iloc[block], order_probability[block], lifecycle) for block in blocks(len(complete))
         ]
         return np.concatenate([np.empty((0, len(SEGMENTS))), *parts])
 
@@ -201,19 +199,15 @@ def fit_next_segment(frame: pd.DataFrame, lifecycle: Lifecycle) -> NextSegment:
         frame: sorted by as_of and customer, with the labels and what is held against the habit.
         lifecycle: the borders, which tell where each example went.
     """
-    drawn = _drawn(frame, _MOST)
+    drawn = draw_evenly(frame, _MOST)
     now, silent, ahead = lifecycle.now(drawn), lifecycle.silent(drawn), lifecycle.ahead(drawn)
     has_ordered = drawn["ordered"].to_numpy() == 1
     return NextSegment(
         markov=_count(now, ahead),
         silence=_count(silent[~has_ordered], ahead[~has_ordered]),
         order=_count(now[has_ordered], ahead[has_ordered]),
-        ordering=_fit_ordering(_drawn(frame[frame["ordered"] == 1], _MOST_ORDERING), lifecycle),
+        ordering=_fit_ordering(draw_evenly(frame[frame["ordered"] == 1], _MOST_ORDERING), lifecycle),
     )
-
-
-def _drawn(frame: pd.DataFrame, most: int) -> pd.DataFrame:
-    return frame.iloc[:: max(1, -(-len(frame) // most))]
 
 
 def _count(places: Places, ahead: Places) -> Transitions:

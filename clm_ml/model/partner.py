@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from sklearn.linear_model import LogisticRegression
 
+from clm_ml.examples import draw_evenly
 from clm_ml.features import FADING_DAYS
 from clm_ml.model.prior import PRIOR_LOG_ODDS
 
@@ -89,6 +90,9 @@ PARTNER_COLUMNS = (
 )  # fmt: skip
 
 
+_MOST = 500_000  # examples that are learned from
+
+
 @dataclass(frozen=True)
 class Partner:
     """A logistic regression on terms, each centred and scaled as in training."""
@@ -117,11 +121,15 @@ class Partner:
 
 
 def fit_partner(features: pd.DataFrame, ordered: Any, terms: Sequence[str] = RFM_TERMS) -> Partner:
-    """Learn a partner from customers who have ordered; both outcomes must occur."""
-    values = _values(features, terms)
+    """Learn a partner from customers who have ordered; both outcomes must occur.
+
+    So many examples say enough of so few numbers, and are drawn evenly from those sorted by as_of and customer.
+    """
+    rows = draw_evenly(features.assign(ordered=np.asarray(ordered)), _MOST)
+    values = _values(rows, terms)
     centres, spreads = values.mean(axis=0), values.std(axis=0)
     spreads[spreads == 0] = 1.0
-    fitted = LogisticRegression(max_iter=3000).fit((values - centres) / spreads, np.asarray(ordered))
+    fitted = LogisticRegression(max_iter=3000).fit((values - centres) / spreads, rows["ordered"].to_numpy())
     numbers = (centres, spreads, fitted.coef_[0])
     # As many digits as the evidence has; the last ones would differ between machines.
     means, scales, weights = (tuple(round(float(x), 9) for x in values) for values in numbers)

@@ -18,6 +18,7 @@ import pandas as pd
 import pyarrow as pa
 
 from clm_ml.errors import ArtifactError
+from clm_ml.model.blocks import blocks
 from clm_ml.model.forest import Forest, read_forest
 
 __all__ = ["Growth", "Trees", "fit_trees", "usual_growth"]
@@ -62,8 +63,6 @@ def usual_growth(examples: int) -> Growth:
 _SIZES = ((30_000, 7, 150, 3), (250_000, 7, 150, 1), (600_000, 15, 200, 1))
 _LARGE = (31, 300, 1)
 
-_AT_ONCE = 65_536  # rows that become a matrix
-
 
 @dataclass(frozen=True)
 class Trees:
@@ -92,9 +91,8 @@ class Trees:
 
     def raw(self, features: pd.DataFrame) -> Floats:
         """Give the mean raw score of each row: log-odds, or the log of an amount."""
-        starts = range(0, len(features), _AT_ONCE)
-        blocks = (_numbers(features.iloc[start : start + _AT_ONCE], self.columns) for start in starts)
-        return np.concatenate([np.empty(0), *(self.forest.raw(block) for block in blocks)])
+        values = (_numbers(features.iloc[block], self.columns) for block in blocks(len(features)))
+        return np.concatenate([np.empty(0), *map(self.forest.raw, values)])
 
     def contributions(self, features: pd.DataFrame) -> Floats:
         """Give each feature's share in each row's raw score (TreeSHAP), and in a last column the mean score."""

@@ -18,10 +18,9 @@ from clm_ml.btyd import Histories, MbgNbd, collect_histories, fit_mbg_nbd
 
 __all__ = ["WAITS_ON", "Counted", "Process", "Waits", "fit_counted", "fit_process", "read_waits"]
 
-#: The columns that tell the wait, or what became of it.
+#: The columns that tell the wait.
 WAITS_ON = (
     "order_days_ever", "days_since_first_order", "days_since_last_order", "expected_gap_days", "overdue_ratio",
-    "next_order_days",
 )  # fmt: skip
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]

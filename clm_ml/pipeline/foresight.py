@@ -53,8 +53,8 @@ def foresee(model: Model, cohort: pd.DataFrame, order_probability: Floats, known
     told |= {name: said["model"][:, SEGMENTS.index(segment)] for name, segment in BECOMES.items()}
     told |= {"next_order_days": days.where(days < watched), "watched_days": watched}
     for shape, waits in zip(_SHAPES, (model.next_order, model.next_order.swapped()), strict=True):
-        for name, quantile in QUANTILES.items():
-            wait = waits.days(cohort, order_probability, quantile)
+        said_days = waits.days(cohort, order_probability, list(QUANTILES.values()))
+        for name, wait in zip(QUANTILES, said_days, strict=True):
             told[f"{name}_{shape}"] = np.where(np.isinf(wait), np.nan, wait)
     return pd.DataFrame(told, index=cohort.index)
 

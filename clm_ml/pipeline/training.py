@@ -14,6 +14,7 @@ from clm_ml.errors import TimelineError
 from clm_ml.evaluation import Verdict, judge_as_of, reliability
 from clm_ml.examples import Examples, collect_examples, refuse_short, training_as_ofs
 from clm_ml.keeping import Kept, read_kept_tables
+from clm_ml.memory import give_back_memory
 from clm_ml.model import BOX_KIND, Model, Tuned, learn, save_model, tune
 from clm_ml.pipeline.foresight import is_beaten
 from clm_ml.pipeline.judging import Judged, alarms, gate, judge
@@ -117,12 +118,16 @@ def _learn_and_judge(
     prepared = kept.prepare(progress)
     done = iter(range(1, len(as_ofs) + 1))
     progress("examples", 0, len(as_ofs))
-    examples = collect_examples(
-        prepared, config, as_ofs, day, lambda _: progress("examples", next(done), len(as_ofs)), with_open=True
-    )
-    prepared.drop()
-    if closing:
-        tables.engine.close()
+
+    def tick(_: str) -> None:
+        progress("examples", next(done), len(as_ofs))
+
+    def give_back() -> None:
+        prepared.drop()
+        if closing:
+            tables.engine.close()
+
+    examples = collect_examples(prepared, config, as_ofs, day, tick, with_open=True, when_read=give_back)
     unjudged = _why_unjudged(config, tables.first_day, day)
     if unjudged is not None:
         if tune_minutes is not None:
@@ -138,6 +143,7 @@ def _learn_and_judge(
     progress("learning", 0, 2)
     judged = judge(learn(past, config, tables.inputs, growth), past, examples.at([last]))
     progress("learning", 1, 2)
+    give_back_memory()
     model = learn(examples, config, tables.inputs, growth)
     if model.next_segment is not None and is_beaten(judged.facts):
         model = replace(model, next_segment=model.next_segment.refused())
