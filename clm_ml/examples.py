@@ -216,11 +216,11 @@ def collect_examples(
         parts += [_narrow(batch) for batch in engine.batches(labelled, "customer_id")]
         tick(date_of(as_of).isoformat())
     described = build_features(take_snapshot(asked, known_by), config.task) if with_open else None
-    now = None if described is None else [_narrow(batch) for batch in engine.batches(described, "customer_id")]
+    open_parts = None if described is None else [_narrow(batch) for batch in engine.batches(described, "customer_id")]
     if asked is not prepared:
         asked.drop()
     when_read()
-    opened = None if now is None else _frame(now)
+    opened = None if open_parts is None else _frame(open_parts)
     if not parts and opened is not None:
         return Examples(opened.iloc[:0].assign(**_ABSENT, next_order_days=0), share, known_by, opened)
     return Examples(_frame(parts), share, known_by, opened)

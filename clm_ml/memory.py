@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import sys
 
 import pyarrow as pa
 
@@ -12,10 +13,8 @@ __all__ = ["give_back_memory"]
 def give_back_memory() -> None:
     """Give back what is free, between steps of which each takes much: the next would not fit into the gaps.
 
-    Arrow's pool and the C library (glibc; others do so by themselves) keep what was freed, a third of what training
-    takes at its height.
+    Arrow's pool and glibc keep what was freed; other C libraries are not asked.
     """
     pa.default_memory_pool().release_unused()
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
+    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)) is not None:
         trim(0)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from clm_ml.config import Lapse
 from clm_ml.errors import TimelineError
-from clm_ml.examples import _narrow, collect_examples, refuse_short, standing_ahead, training_as_ofs
+from clm_ml.examples import _narrow, collect_examples, draw_evenly, refuse_short, standing_ahead, training_as_ofs
 from clm_ml.features import Rhythm, against_habit, build_features
 from clm_ml.segments import CutPoints, place_in_segments
 from clm_ml.snapshot import prepare, take_snapshot
@@ -48,6 +48,29 @@ def test_features_and_labels_meet_at_each_as_of(shop):
     assert examples.as_ofs == sorted(days)
     assert rows_of(examples.at(days[:1])) == rows_of(examples)[2:]
     assert told == ["2024-03-01", "2024-03-15"]
+
+
+def test_the_tables_may_be_given_back_before_the_examples_are_put_together(shop):
+    config, days = config_with(14), [parse_day("2024-03-01"), parse_day("2024-03-15")]
+    whole = collect_examples(prepare(shop(ORDERS)), config, days, END, with_open=True)
+    told, tables = [], shop(ORDERS)
+
+    def give_back():
+        told.append("given back")
+        tables.engine.close()
+
+    again = collect_examples(prepare(tables), config, days, END, told.append, with_open=True, when_read=give_back)
+    assert told == [*dates(days), "given back"]
+    pd.testing.assert_frame_equal(again.frame, whole.frame, check_exact=True)
+    pd.testing.assert_frame_equal(again.open, whole.open, check_exact=True)
+
+
+def test_examples_are_drawn_evenly_and_few_stay_as_they_are():
+    frame = pd.DataFrame({"as_of": [1] * 6 + [2] * 6, "row": range(12)})
+    assert draw_evenly(frame, 4)["row"].tolist() == [0, 3, 6, 9]
+    assert draw_evenly(frame, 5)["row"].tolist() == [0, 3, 6, 9]  # every second would be six
+    pd.testing.assert_frame_equal(draw_evenly(frame, 12), frame)
+    assert draw_evenly(frame.iloc[:0], 3).empty
 
 
 def test_features_and_labels_each_know_what_had_arrived_by_their_own_day(shop):

@@ -19,6 +19,8 @@ from clm_ml.evaluation import fit_baselines, metrics, value_metrics
 from clm_ml.examples import Examples, collect_examples, training_as_ofs
 from clm_ml.features import catalogue
 from clm_ml.model import BECOMES, BOX_KIND, REASONS, learn, save_model
+from clm_ml.model import blocks as model_blocks
+from clm_ml.model import partner as model_partner
 from clm_ml.model.partner import BENT_TERMS, fit_partner
 from clm_ml.model.prior import PRIOR_LOG_ODDS
 from clm_ml.model.reasons import Teller
@@ -346,6 +348,27 @@ def test_the_partner_is_a_logistic_regression_on_logarithms():
     assert raw == pytest.approx(partner.contributions(frame).sum(axis=1) + partner.intercept)
     assert (raw > 0).astype(int).tolist() == came
     assert partner.means[0] == pytest.approx(np.log1p(frame["days_since_last_order"]).mean())
+
+
+def test_the_partner_learns_from_as_many_examples_as_say_enough(monkeypatch):
+    draw = np.random.default_rng(1)
+    frame = pd.DataFrame({name: draw.integers(1, 100, 400) for name in ("days_since_last_order", "orders_ever")})
+    frame["amount_ever"] = draw.normal(50, 9, 400)
+    came = (frame["orders_ever"] > draw.integers(1, 100, 400)).astype(int)
+    drawn = fit_partner(frame.iloc[::4], came.iloc[::4])
+    assert fit_partner(frame, came) != drawn
+    monkeypatch.setattr(model_partner, "_MOST", 100)
+    assert fit_partner(frame, came) == drawn
+
+
+def test_rows_in_blocks_come_out_as_all_at_once(monkeypatch):
+    tables, config = small(drawn_orders(200, 40, 0.15))
+    model = clm.train(tables, config)
+    features = clm.describe(tables, tables.complete_until, config.task).to_pandas()
+    at_once = model.score(features, reasons=False)
+    assert at_once["next_order_on"].notna().any()
+    monkeypatch.setattr(model_blocks, "_AT_ONCE", 7)
+    pd.testing.assert_frame_equal(model.score(features, reasons=False), at_once, check_exact=True)
 
 
 def test_the_trees_partner_bends_and_its_terms_answer_for_features():

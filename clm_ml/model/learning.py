@@ -45,7 +45,7 @@ def learn(examples: Examples, config: Config, inputs: Inputs, growth: Growth | N
     has_ordered = frame["orders_ever"] > 0
     _refuse_one_class(frame.loc[has_ordered, "ordered"], config.task)
     names = [name_of_attribute(name) for name in inputs.attributes]
-    told = replace(told, attributes=fit_attributes(frame[has_ordered], names))
+    told = replace(told, attributes=fit_attributes(frame.loc[has_ordered, ["customer_id", "ordered", *names]], names))
     frame = told.complete(frame)
     features = catalogue(config.task, inputs)
     signs = {feature.name: feature.sign for feature in features}

@@ -114,7 +114,27 @@ def _learn_and_judge(
     tables, config = kept.tables, kept.config
     day = tables.complete_until if as_of is None else parse_day(as_of)
     _refuse_late(day, tables.complete_until)
-    as_ofs = training_as_ofs(config, tables.first_day, day)
+    examples = _collected(kept, day, progress, closing)
+    unjudged = _why_unjudged(config, tables.first_day, day)
+    if unjudged is not None:
+        if tune_minutes is not None:
+            raise TimelineError(unjudged)
+        progress("learning", 0, 1)
+        model = learn(examples, config, tables.inputs)
+        progress("learning", 1, 1)
+        return replace(model, facts=_facts(config, tables, examples, day, {"unjudged": unjudged}, None)), None, None
+    judged, tuned = _judged(examples, config, tables.inputs, tune_minutes, progress)
+    give_back_memory()
+    model = learn(examples, config, tables.inputs, None if tuned is None else tuned.growth)
+    if model.next_segment is not None and is_beaten(judged.facts):
+        model = replace(model, next_segment=model.next_segment.refused())
+    progress("learning", 2, 2)
+    return replace(model, facts=_facts(config, tables, examples, day, dict(judged.facts), tuned)), judged, tuned
+
+
+def _collected(kept: Kept, day: int, progress: Progress, closing: bool) -> Examples:
+    """Collect what can be learned from on a day; the prepared tables are given back, and with `closing` the engine."""
+    as_ofs = training_as_ofs(kept.config, kept.tables.first_day, day)
     prepared = kept.prepare(progress)
     done = iter(range(1, len(as_ofs) + 1))
     progress("examples", 0, len(as_ofs))
@@ -125,30 +145,23 @@ def _learn_and_judge(
     def give_back() -> None:
         prepared.drop()
         if closing:
-            tables.engine.close()
+            kept.tables.engine.close()
 
-    examples = collect_examples(prepared, config, as_ofs, day, tick, with_open=True, when_read=give_back)
-    unjudged = _why_unjudged(config, tables.first_day, day)
-    if unjudged is not None:
-        if tune_minutes is not None:
-            raise TimelineError(unjudged)
-        progress("learning", 0, 1)
-        model = learn(examples, config, tables.inputs)
-        progress("learning", 1, 1)
-        return replace(model, facts=_facts(config, tables, examples, day, {"unjudged": unjudged}, None)), None, None
+    return collect_examples(prepared, kept.config, as_ofs, day, tick, with_open=True, when_read=give_back)
+
+
+def _judged(
+    examples: Examples, config: Config, inputs: Inputs, tune_minutes: float | None, progress: Progress
+) -> tuple[Judged, Tuned | None]:
+    """Judge on the last as_of what was learned, and searched for, on those whose windows had closed by then."""
     early, last = judge_as_of(examples.as_ofs, config.task.horizon_days)
     past = examples.at(early, last)
-    tuned = None if tune_minutes is None else _tune(past, config, tables.inputs, tune_minutes, progress)
-    growth = None if tuned is None else tuned.growth
+    tuned = None if tune_minutes is None else _tune(past, config, inputs, tune_minutes, progress)
     progress("learning", 0, 2)
-    judged = judge(learn(past, config, tables.inputs, growth), past, examples.at([last]))
+    model = learn(past, config, inputs, None if tuned is None else tuned.growth)
+    judged = judge(model, past, examples.at([last]))
     progress("learning", 1, 2)
-    give_back_memory()
-    model = learn(examples, config, tables.inputs, growth)
-    if model.next_segment is not None and is_beaten(judged.facts):
-        model = replace(model, next_segment=model.next_segment.refused())
-    progress("learning", 2, 2)
-    return replace(model, facts=_facts(config, tables, examples, day, dict(judged.facts), tuned)), judged, tuned
+    return judged, tuned
 
 
 def _tune(past: Examples, config: Config, inputs: Inputs, minutes: float, progress: Progress) -> Tuned:
