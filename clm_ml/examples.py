@@ -16,7 +16,6 @@ from clm_ml.config import Config
 from clm_ml.errors import TimelineError
 from clm_ml.features import build_features
 from clm_ml.labels import next_orders, outcomes, refuse_open
-from clm_ml.memory import give_back_memory
 from clm_ml.snapshot import Prepared, only, orders_known_by, take_snapshot
 from clm_ml.timeline import as_ofs_before, date_of, day_of, label_window
 
@@ -230,9 +229,7 @@ def _frame(parts: list[pa.Table]) -> pd.DataFrame:
     """Make one frame of tables, which are given up while it is made."""
     whole = pa.concat_tables(parts, promote_options="permissive").unify_dictionaries()
     parts.clear()
-    frame = whole.to_pandas(split_blocks=True, self_destruct=True)
-    give_back_memory()
-    return frame
+    return whole.to_pandas(split_blocks=True, self_destruct=True)
 
 
 #: What is true of those who have no outcome.

@@ -18,6 +18,7 @@ from sklearn.linear_model import LogisticRegression
 
 from clm_ml.examples import draw_evenly
 from clm_ml.features import FADING_DAYS
+from clm_ml.model.blocks import blocks
 from clm_ml.model.prior import PRIOR_LOG_ODDS
 
 __all__ = ["BENT_TERMS", "ENGAGED_TERMS", "PARTNER_COLUMNS", "RFM_TERMS", "Partner", "fit_partner"]
@@ -110,7 +111,8 @@ class Partner:
 
     def raw(self, features: pd.DataFrame) -> Floats:
         """Give each row's log-odds of an order."""
-        return self._shares(features).sum(axis=1) + self.intercept
+        shares = (self._shares(features.iloc[block]).sum(axis=1) for block in blocks(len(features)))
+        return np.concatenate([np.empty(0), *shares]) + self.intercept
 
     def facts(self) -> dict[str, Any]:
         """Tell the numbers as plain data."""

@@ -18,6 +18,7 @@ import pandas as pd
 import pyarrow as pa
 
 from clm_ml.errors import ArtifactError
+from clm_ml.memory import give_back_memory
 from clm_ml.model.blocks import blocks
 from clm_ml.model.forest import Forest, read_forest
 
@@ -133,6 +134,7 @@ def fit_trees(
         "num_threads": 1 if len(features) < 100_000 else 0,
         "verbosity": -1,
     }
+    give_back_memory()  # what comes now takes most of all
     # Arrow columns are read where they lie, whatever their types; a matrix would be a copy, four times as large.
     numbers = pa.table({column: pa.array(features[column].to_numpy()) for column in columns})
     data = lgb.Dataset(numbers, np.asarray(label, dtype=np.float64), feature_name=list(columns))

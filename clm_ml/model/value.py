@@ -49,7 +49,7 @@ def fit_amount(frame: pd.DataFrame, columns: Sequence[str], signs: Mapping[str, 
         signs: the sign of a feature's effect on ordering; those of money hold for the amount as well.
         seed: of the trees.
     """
-    ordered = frame[frame["ordered"] == 1]
+    ordered = frame.loc[frame["ordered"] == 1, [*columns, "as_of", "spent"]]
     unit = float(ordered["spent"].clip(lower=0).mean()) if len(ordered) else 0.0
     if unit <= 0:
         raise ModelError("no amount can be learned: nobody who ordered in the training windows spent anything.")

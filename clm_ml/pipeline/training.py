@@ -14,7 +14,6 @@ from clm_ml.errors import TimelineError
 from clm_ml.evaluation import Verdict, judge_as_of, reliability
 from clm_ml.examples import Examples, collect_examples, refuse_short, training_as_ofs
 from clm_ml.keeping import Kept, read_kept_tables
-from clm_ml.memory import give_back_memory
 from clm_ml.model import BOX_KIND, Model, Tuned, learn, save_model, tune
 from clm_ml.pipeline.foresight import is_beaten
 from clm_ml.pipeline.judging import Judged, alarms, gate, judge
@@ -124,7 +123,6 @@ def _learn_and_judge(
         progress("learning", 1, 1)
         return replace(model, facts=_facts(config, tables, examples, day, {"unjudged": unjudged}, None)), None, None
     judged, tuned = _judged(examples, config, tables.inputs, tune_minutes, progress)
-    give_back_memory()
     model = learn(examples, config, tables.inputs, None if tuned is None else tuned.growth)
     if model.next_segment is not None and is_beaten(judged.facts):
         model = replace(model, next_segment=model.next_segment.refused())
