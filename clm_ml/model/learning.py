@@ -55,15 +55,11 @@ def learn(examples: Examples, config: Config, inputs: Inputs, growth: Growth | N
         amount=fit_amount(frame, learned, signs, config.train.seed),
         next_segment=fit_next_segment(frame, told.lifecycle),
     )
+    told = replace(told, visitors=_fit_visitors(frame.loc[~has_ordered], learned, signs, config.train.seed))
     # Nearly everyone has ordered: of a copy so large only what is asked of it.
     asked = dict.fromkeys([*learned, *PARTNER_COLUMNS, *WAITS_ON, "next_order_days", "as_of", "ordered"])
-    kept = [name for name in asked if name in frame]
-    visitors, buyers = (frame.loc[who, kept].reset_index(drop=True) for who in (~has_ordered, has_ordered))
-    told = replace(
-        told,
-        customers=_fit_customers(told, examples, buyers, learned, signs, config, growth),
-        visitors=_fit_visitors(visitors, learned, signs, config.train.seed),
-    )
+    buyers = frame.loc[has_ordered, [name for name in asked if name in frame]].reset_index(drop=True)
+    told = replace(told, customers=_fit_customers(told, examples, buyers, learned, signs, config, growth))
     known_by = examples.known_by or examples.as_ofs[-1] + config.task.horizon_days
     return replace(told, next_order=fit_next_order(buyers, told.order_probability, known_by, config.task.horizon_days))
 
@@ -155,6 +151,7 @@ def _fit_visitors(
     if visitors.empty:
         return None
     varying = [column for column in learned if visitors[column].nunique(dropna=False) > 1]
+    visitors = visitors[[*varying, "as_of", "ordered"]].reset_index(drop=True)
     return fit_probability(visitors, varying, signs, seed, with_partner=False)
 
 
