@@ -135,11 +135,17 @@ def fit_trees(
         "verbosity": -1,
     }
     give_back_memory()  # what comes now takes most of all
+    texts = _grow(features, label, common | params, growth, seed)
+    give_back_memory()
+    return Trees(texts, columns)
+
+
+def _grow(features: pd.DataFrame, label: Any, params: Mapping[str, Any], growth: Growth, seed: int) -> tuple[str, ...]:
     # Arrow columns are read where they lie, whatever their types; a matrix would be a copy, four times as large.
-    numbers = pa.table({column: pa.array(features[column].to_numpy()) for column in columns})
-    data = lgb.Dataset(numbers, np.asarray(label, dtype=np.float64), feature_name=list(columns))
-    boosters = [lgb.train(common | params | {"seed": seed + i}, data, growth.rounds) for i in range(growth.seeds)]
-    return Trees(tuple(_plain(booster.model_to_string()) for booster in boosters), columns)
+    numbers = pa.table({column: pa.array(features[column].to_numpy()) for column in features})
+    data = lgb.Dataset(numbers, np.asarray(label, dtype=np.float64), feature_name=numbers.column_names)
+    boosters = (lgb.train({**params, "seed": seed + i}, data, growth.rounds) for i in range(growth.seeds))
+    return tuple(_plain(booster.model_to_string()) for booster in boosters)
 
 
 def _plain(text: str) -> str:
