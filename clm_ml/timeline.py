@@ -21,6 +21,8 @@ __all__ = [
     "day_of",
     "label_window",
     "lookback",
+    "month_of",
+    "month_window",
     "parse_day",
     "sensible_horizon",
 ]
@@ -118,6 +120,28 @@ def as_ofs_before(last: int, first: int, step_days: int, most: int) -> tuple[int
     """
     steps = max(0, min(most, (last - first) // step_days + 1))
     return tuple(last - step_days * back for back in reversed(range(steps)))
+
+
+def month_of(day: int) -> int:
+    """Number the calendar month of a day: months since 1970-01.
+
+    >>> month_of(0), month_of(30), month_of(31), month_of(-1)
+    (0, 0, 1, -1)
+    """
+    when = date_of(day)
+    return (when.year - EPOCH.year) * 12 + when.month - 1
+
+
+def month_window(month: int) -> Window:
+    """Open the window of a calendar month, which ends where the next begins.
+
+    >>> month_window(0), month_window(1)
+    (Window(start=0, end=31), Window(start=31, end=59))
+    """
+    first, following = (
+        day_of(date(EPOCH.year + number // 12, number % 12 + 1, 1)) for number in (month, month + 1)
+    )
+    return Window(first, following)
 
 
 HORIZONS = (30, 60, 90, 180)
