@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from clm_ml.errors import ClmError
     from clm_ml.lifecycle import playbook
     from clm_ml.model import Model, OrderClassifier, load_model
-    from clm_ml.pipeline import backtest, check, describe, export, rank, score, train, train_box
+    from clm_ml.pipeline import backtest, check, cohorts, describe, export, kpis, rank, score, train, train_box
     from clm_ml.tables import Tables, read_tables
 
 __all__ = [
@@ -29,8 +29,10 @@ __all__ = [
     "Tables",
     "backtest",
     "check",
+    "cohorts",
     "describe",
     "export",
+    "kpis",
     "load_config",
     "load_model",
     "online_retail_config",
@@ -50,7 +52,9 @@ _HOMES = {
     "errors": ("ClmError",),
     "lifecycle": ("playbook",),
     "model": ("Model", "OrderClassifier", "load_model"),
-    "pipeline": ("backtest", "check", "describe", "export", "rank", "score", "train", "train_box"),
+    "pipeline": (
+        "backtest", "check", "cohorts", "describe", "export", "kpis", "rank", "score", "train", "train_box",
+    ),
     "tables": ("Tables", "read_tables"),
 }
 _ROOMS = {name: room for room, names in _HOMES.items() for name in names}

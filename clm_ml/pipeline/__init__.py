@@ -4,6 +4,7 @@ from clm_ml.pipeline.backtesting import Backtested, backtest
 from clm_ml.pipeline.checking import Checked, check, propose_config
 from clm_ml.pipeline.describing import Described, describe
 from clm_ml.pipeline.exporting import Exported, Listed, export, rank
+from clm_ml.pipeline.measuring_stages import Staged, cohorts, kpis, measure_stages
 from clm_ml.pipeline.scoring import Scored, score
 from clm_ml.pipeline.training import Trained, train, train_box
 from clm_ml.progress import Progress, silent
@@ -16,11 +17,15 @@ __all__ = [
     "Listed",
     "Progress",
     "Scored",
+    "Staged",
     "Trained",
     "backtest",
     "check",
+    "cohorts",
     "describe",
     "export",
+    "kpis",
+    "measure_stages",
     "propose_config",
     "rank",
     "score",
