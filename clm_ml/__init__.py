@@ -53,7 +53,16 @@ _HOMES = {
     "lifecycle": ("playbook",),
     "model": ("Model", "OrderClassifier", "load_model"),
     "pipeline": (
-        "backtest", "check", "cohorts", "describe", "export", "kpis", "rank", "score", "train", "train_box",
+        "backtest",
+        "check",
+        "cohorts",
+        "describe",
+        "export",
+        "kpis",
+        "rank",
+        "score",
+        "train",
+        "train_box",
     ),
     "tables": ("Tables", "read_tables"),
 }

@@ -138,9 +138,7 @@ def month_window(month: int) -> Window:
     >>> month_window(0), month_window(1)
     (Window(start=0, end=31), Window(start=31, end=59))
     """
-    first, following = (
-        day_of(date(EPOCH.year + number // 12, number % 12 + 1, 1)) for number in (month, month + 1)
-    )
+    first, following = (day_of(date(EPOCH.year + number // 12, number % 12 + 1, 1)) for number in (month, month + 1))
     return Window(first, following)
 
 

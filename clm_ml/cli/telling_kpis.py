@@ -56,8 +56,8 @@ def _facts(staged: Staged) -> dict[str, Any]:
 def _records(rows: pd.DataFrame) -> list[dict[str, Any]]:
     days = {name: rows[name].map(str) for name in ("period_start", "period_end", "first_month") if name in rows}
     plain = rows.assign(**days).astype(object)
-    records: list[dict[str, Any]] = plain.where(plain.notna(), None).to_dict("records")
-    return records
+    records: Any = plain.where(plain.notna(), None).to_dict("records")
+    return list(records)
 
 
 def _defined(last: pd.DataFrame) -> Iterator[str]:
@@ -68,7 +68,7 @@ def _defined(last: pd.DataFrame) -> Iterator[str]:
     for kpi in kpi_catalogue():
         value, of, unit = "", "", kpi.unit
         if kpi.name in everybody.index:
-            row = everybody.loc[kpi.name]
+            row: Any = everybody.loc[kpi.name]
             value, of, unit = _shown(row["value"], row["unit"]), _count(row["of"]), row["unit"]
         words = f"needs {lacking[kpi.name]}" if kpi.name in lacking.index else kpi.meaning
         first, *others = wrap(words, _WIDTH - 54, break_long_words=False)
@@ -76,15 +76,13 @@ def _defined(last: pd.DataFrame) -> Iterator[str]:
         yield from (f"{'':54}{line}" for line in others)
 
 
-def _say_wide(
-    answer: Answer, title: str, told: pd.DataFrame, across: str, columns: Sequence[Any] | None
-) -> None:
+def _say_wide(answer: Answer, title: str, told: pd.DataFrame, across: str, columns: Sequence[Any] | None) -> None:
     """Say a row a KPI and a column a group or period, in as many tables as lines are too short for."""
     shown = [_shown(value, unit) for value, unit in zip(told["value"], told["unit"], strict=True)]
     wide = told.assign(value=shown).pivot(index="kpi", columns=across, values="value")
     wide = wide.reindex([kpi.name for kpi in kpi_catalogue() if kpi.name in wide.index])
     wide = wide.reindex(columns=[*wide.columns] if columns is None else [*columns]).fillna("")
-    wide = wide[(wide != "").any(axis=1) & (wide != "–").any(axis=1)]
+    wide = wide[~wide.isin(["", "–"]).all(axis=1)]
     answer.say(f"\n{title}")
     for lines in _fitted({str(name): wide[name].tolist() for name in wide}, wide.index.tolist()):
         answer.say("\n".join(lines))
@@ -97,10 +95,15 @@ def _fitted(columns: Mapping[str, list[str]], names: list[str]) -> Iterator[list
     for title, cells in columns.items():
         width = max(map(len, (title, *cells)))
         if len(lines[0]) + 2 + width > _WIDTH:
-            yield [line.rstrip() for line in lines]
+            yield _filled(lines, margin)
             lines = blank
         lines = [f"{line}  {cell:>{width}}" for line, cell in zip(lines, (title, *cells), strict=True)]
-    yield [line.rstrip() for line in lines]
+    yield _filled(lines, margin)
+
+
+def _filled(lines: list[str], margin: int) -> list[str]:
+    """Keep the lines that have something to the right of the margin."""
+    return [line.rstrip() for line in lines if line[margin:].strip()]
 
 
 def _say_cohorts(answer: Answer, triangle: pd.DataFrame) -> None:

@@ -83,7 +83,7 @@ def engaging(events: Frame, types: Types, period: Window) -> Frame:
     """
     columns = events.collect_schema().names()
     inside = events.filter(period.holds(nw.col("day")))
-    sums = {}
+    sums: dict[str, nw.Expr] = {}
     for name, count, column, per_unit, told in (
         ("engaged_ms", "timed", "duration_seconds", 1000, None),
         *((f"{meaning}_sum", f"{meaning}_rated", "value", 100, names) for meaning, names in types.items()),

@@ -37,9 +37,10 @@ class Known:
     def doings(self, period: Window) -> pd.DataFrame:
         """Tell what each person did in a period: one row a person, customer_id being the index, 0 for nothing.
 
-        Columns are those of `ordering`, `new_categories`, `engaging` and `leads`; `first_order_day` is null without one.
+        Columns are those of `ordering`, `new_categories`, `engaging` and `leads`; `first_order_day` is null without
+        an order.
         """
-        found = [self._fetched(frame) for frame in self._frames(period)]
+        found: list[Any] = [self._fetched(frame) for frame in self._frames(period)]
         together = found[0].join(found[1:], how="outer") if len(found) > 1 else found[0]
         sums = [name for name in (*together, *_TOLD) if name != "first_order_day"]
         counted = together.reindex(columns=list(dict.fromkeys(sums))).fillna(0).astype("int64")

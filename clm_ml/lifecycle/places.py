@@ -52,7 +52,10 @@ def places(was: pd.DataFrame, ahead: pd.DataFrame, lapse: Lapse, model: Model | 
     if model is not None:
         cuts, rhythm, lapse = model.cuts, model.rhythm, model.lapse
     else:
-        cuts, rhythm = fit_cut_points(was), fit_rhythm(was["gaps_ever"], was["gap_days_sum"], was["gap_days_square_sum"])
+        cuts, rhythm = (
+            fit_cut_points(was),
+            fit_rhythm(was["gaps_ever"], was["gap_days_sum"], was["gap_days_square_sum"]),
+        )
     began, ended = (find_segments(against_habit(frame, rhythm, lapse), cuts, lapse) for frame in (was, ahead))
     stages = ["phase", "segment"]
     then = began[stages].set_index(was.index).assign(days_since_last_order=was["days_since_last_order"])
