@@ -29,7 +29,9 @@ def tell_staged(answer: Answer, staged: Staged, by: str | None) -> None:
     answer.say("\n".join(_defined(last)))
     if by != "period":
         groups = [group for group in GROUPS[by or "phase"] if group != "all"]
-        _say_wide(answer, f"by {by or 'phase'} when the period began:", last, "group", groups)
+        _say_wide(
+            answer, f"by {by or 'phase'} when the period began (conversion_rate: when it ended):", last, "group", groups
+        )
     if told["period_start"].nunique() > 1:
         everybody = told[told["group"] == "all"]
         _say_wide(answer, "everybody, by the day on which each period began:", everybody, "period_start", None)

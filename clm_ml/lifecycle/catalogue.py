@@ -75,8 +75,8 @@ def kpi_catalogue() -> tuple[Kpi, ...]:
         Kpi("lead_response_time", "hours", "mean time from a lead of the period to its first response, of those answered before it ended", "response_seconds", "leads_answered", 3600.0, needs=(event + "lead", event + "first_response")),
         Kpi("total_value", "money", "amount of the period, after returns; of so many orders", "net_minor", "orders", _MINOR, is_mean=False),
         Kpi("average_order_value", "money", "amount of the period, before returns, for each order that began in it", "gross_minor", "orders", _MINOR),
-        Kpi("contract_value", "money", "what a customer brings a year: amount of the 365 days before the period's end, after returns, for each customer who ordered in them", "net_minor_in_year", "ordered_in_year", _MINOR, needs=(WHOLE_YEAR,)),
-        Kpi("lifetime_value", "money", "mean amount of a customer's whole history till the period's end, after returns", "lifetime_minor", "customers", _MINOR),
+        Kpi("contract_value", "money", "mean amount, after returns, that a customer who ordered in the 365 days before the period's end brought in them", "year_minor", "ordered_in_year", _MINOR, needs=(WHOLE_YEAR,)),
+        Kpi("lifetime_value", "money", "mean amount, after returns, that a customer has brought by the period's end", "ever_minor", "customers", _MINOR),
         Kpi("retention_rate", "share", "of the customers whose last order was within active_days when the period began, who ordered in it", "stayed", "active", groups=(ALL, *_CUSTOMERS)),
         Kpi("churn_rate", "share", "of the customers whose last order was within active_days when the period began, who did not order in it", "left", "active", groups=(ALL, *_CUSTOMERS)),
         Kpi("repeat_rate", "share", "of the customers who ordered in the period, who did so on more than one day", "ordered_again", "ordered"),
@@ -84,5 +84,5 @@ def kpi_catalogue() -> tuple[Kpi, ...]:
         Kpi("satisfaction", "rating", "mean value of the period's satisfaction events", "satisfaction_sum", "satisfaction_rated", 100.0, needs=(event + "satisfaction", told + "value")),
         Kpi("review", "rating", "mean value of the period's reviews", "review_sum", "review_rated", 100.0, needs=(event + "review", told + "value")),
         Kpi("engagement_time", "seconds", "time spent on events of the period that have a duration, for each person with one", "engaged_ms", "engaged", 1000.0, needs=(told + "duration_seconds",)),
-        Kpi("revenue_concentration", "share", "of the period's amount before returns, what the fifth of the ordering customers brought that brought most", "top_fifth_minor", "gross_minor", counted="ordered"),
+        Kpi("revenue_concentration", "share", "of what the customers who ordered in the period brought in it, before returns, the part of the fifth that brought most", "top_fifth_minor", "brought_minor", counted="ordered"),
     )  # fmt: skip

@@ -81,18 +81,23 @@ def engaging(events: Frame, types: Types, period: Window) -> Frame:
         of events with a duration, and how many these are), and for each meaning `<meaning>_sum` (in hundredths) and
         `<meaning>_rated` (of events with a value). Without a duration or value column these are 0.
     """
-    columns = events.collect_schema().names()
-    inside = events.filter(period.holds(nw.col("day")))
-    sums: dict[str, nw.Expr] = {}
-    for name, count, column, per_unit, told in (
-        ("engaged_ms", "timed", "duration_seconds", 1000, None),
-        *((f"{meaning}_sum", f"{meaning}_rated", "value", 100, names) for meaning, names in types.items()),
-    ):
-        has = ~nw.col(column).is_null() if column in columns else nw.lit(False)
-        has = has if told is None else has & nw.col("event_type").is_in(list(told))
-        amount = (nw.col(column) * per_unit + 0.5).floor().cast(nw.Int64) if column in columns else nw.lit(0)
-        sums |= {name: _sum(amount, has), count: _sum(nw.lit(1), has)}
+    there = events.collect_schema().names()
+    duration, value = (
+        (nw.col(name) if name in there else nw.lit(None, nw.Float64)).alias(name)
+        for name in ("duration_seconds", "value")
+    )
+    inside = events.filter(period.holds(nw.col("day"))).select("customer_id", "event_type", duration, value)
+    duration, value = nw.col("duration_seconds"), nw.col("value")
+    sums = {"engaged_ms": _sum(_parts(duration, 1000), ~duration.is_null()), "timed": duration.count().cast(nw.Int64)}
+    for meaning, names in types.items():
+        is_rating = nw.col("event_type").is_in(list(names)) & ~value.is_null()
+        sums |= {f"{meaning}_sum": _sum(_parts(value, 100), is_rating), f"{meaning}_rated": _sum(nw.lit(1), is_rating)}
     return inside.group_by("customer_id").agg(*(total.alias(name) for name, total in sums.items()))
+
+
+def _parts(amount: nw.Expr, per_unit: int) -> nw.Expr:
+    """Round to the nearest whole part, so that sums are exact."""
+    return (amount * per_unit + 0.5).floor().cast(nw.Int64)
 
 
 def leads(events: Frame, lead: Sequence[str], response: Sequence[str], period: Window) -> Frame:

@@ -33,6 +33,7 @@ class Known:
     orders: Frame = field(repr=False)
     events: Frame | None = field(repr=False)
     categories: Frame | None = field(repr=False)
+    kept: tuple[Frame, ...] = field(default=(), repr=False)
 
     def doings(self, period: Window) -> pd.DataFrame:
         """Tell what each person did in a period: one row a person, customer_id being the index, 0 for nothing.
@@ -60,6 +61,11 @@ class Known:
         found: pd.DataFrame = rows.set_index("customer_id")
         return found
 
+    def drop(self) -> None:
+        """Give back its memory, once no further period is asked for."""
+        for frame in self.kept:
+            self.tables.engine.drop(frame)
+
     def spent_minor(self, period: Window) -> int:
         """Tell what marketing cost in a period, in hundredths; 0 where no table says."""
         if self.tables.spend is None:
@@ -71,9 +77,13 @@ def known_before(prepared: Prepared, as_of: int) -> Known:
     """Keep what was known before as_of; what many periods ask again is kept in the engine."""
     tables, orders, events = prepared.tables, orders_known_by(prepared, as_of), prepared.tables.events
     has_categories = "category" in tables.orders.collect_schema().names()
+    if prepared.late_parts is not None:
+        orders = tables.engine.keep(orders)
+    categories = tables.engine.keep(first_categories(tables.orders, as_of)) if has_categories else None
     return Known(
         tables=tables,
-        orders=orders if prepared.late_parts is None else tables.engine.keep(orders),
+        orders=orders,
         events=None if events is None else events.filter(nw.col("known_day") < as_of),
-        categories=tables.engine.keep(first_categories(tables.orders, as_of)) if has_categories else None,
+        categories=categories,
+        kept=(*([] if prepared.late_parts is None else [orders]), *([] if categories is None else [categories])),
     )

@@ -72,26 +72,30 @@ def _value(kpi: Kpi, totals: pd.Series[float], is_lacking: bool) -> tuple[float,
 
 
 def _with_claims(people: pd.DataFrame, period: Window, active_days: int) -> pd.DataFrame:
-    """Add what sums are made of: who counts for what."""
+    """Add what sums are made of: who counts, and with what."""
     first, has_ordered, phase = people["first_order_day"], people["orders"] > 0, people["phase"].astype(object)
     is_active = people["days_since_last_order"] <= active_days
     ordered_before_too = has_ordered & (first < period.start)
+    ordered_in_year, is_customer = people["orders_in_year"] > 0, people["orders_ever"] > 0
     claims = {
         "visitors": phase == "acquisition",
         "won": (phase == "acquisition") & period.holds(first),
         "first_ordered": period.holds(first),
-        "ordered_in_year": people["orders_in_year"] > 0,
-        "customers": people["orders_ever"] > 0,
+        "ordered_in_year": ordered_in_year,
+        "year_minor": people["net_minor_in_year"].where(ordered_in_year, 0),
+        "customers": is_customer,
+        "ever_minor": people["lifetime_minor"].where(is_customer, 0),
         "active": is_active,
         "stayed": is_active & has_ordered,
         "left": is_active & ~has_ordered,
         "ordered": has_ordered,
+        "brought_minor": people["gross_minor"].where(has_ordered, 0),
         "ordered_again": people["order_days"] > 1,
         "ordered_before_too": ordered_before_too,
         "crossed": ordered_before_too & (people["new_categories"] > 0),
         "engaged": people["timed"] > 0,
     }
-    return people.assign(**{name: claim.astype("int64") for name, claim in claims.items()})
+    return people.assign(**{name: claim.fillna(0).astype("int64") for name, claim in claims.items()})
 
 
 def _totals(people: pd.DataFrame, spent_minor: int) -> pd.DataFrame:
@@ -109,7 +113,7 @@ def _sums(people: pd.DataFrame, by: str) -> pd.DataFrame:
     told = dict.fromkeys(name for kpi in kpi_catalogue() for name in (kpi.total, kpi.of))
     groups = people.groupby(people[by].astype(object).fillna(NEWCOMER), sort=False)
     sums = groups[[name for name in told if name in people]].sum()
-    brought = {name: _top_fifth(group) for name, group in groups[["gross_minor", "orders"]]}
+    brought = {name: _top_fifth(group) for name, group in groups[["brought_minor", "ordered"]]}
     return sums.assign(top_fifth_minor=pd.Series(brought))
 
 
@@ -123,5 +127,5 @@ def _arrivals(people: pd.DataFrame, by: str, names: Iterable[str]) -> pd.DataFra
 
 def _top_fifth(people: pd.DataFrame) -> int:
     """Add up what the fifth of those who ordered that brought most did bring; a fifth of few is rounded up."""
-    brought = people.loc[people["orders"] > 0, "gross_minor"]
-    return int(brought.nlargest(-(-len(brought) // _FIFTH)).sum())
+    most = -(-int(people["ordered"].sum()) // _FIFTH)
+    return int(people["brought_minor"].nlargest(most).sum())

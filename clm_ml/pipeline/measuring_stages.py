@@ -80,7 +80,9 @@ def kpis(
 
     Raises:
         TimelineError: if the tables are not complete until as_of, or no period lies between the first order and it.
+        UsageError: if `every` is no number of days, or there are no such groups as `by`.
     """
+    _refuse_asked(every, by)
     day, prepared = _day(tables, as_of), prepare(tables)
     told = _measured(prepared, config, day, every, model, silent)
     prepared.drop()
@@ -126,6 +128,7 @@ def measure_stages(
         UsageError: if a file's name ends in what is not written.
         ArtifactError: if a file exists and is not to be replaced, or cannot be written.
     """
+    _refuse_asked(every, by)
     asked = None if as_of is None else parse_day(as_of)
     _refuse_files({out: _TABLES, cohorts_out: _TABLES, plot: (".png",)}, force)
     learned = None if model is None else load_model(find_model(config, model))
@@ -174,6 +177,7 @@ def _measured(
         told.append(measure(people, period, config.task.active_days, config.currency, spent, lacking))
         was = ahead
     progress("periods", len(periods), len(periods))
+    known.drop()
     return pd.concat(told, ignore_index=True)
 
 
@@ -194,6 +198,13 @@ def _lacking(config: Config, period: Window, first_day: int) -> dict[str, str]:
     has_whole_year = period.end - YEAR_DAYS >= first_day
     lacking = {kpi.name: lacks(kpi.needs, config, has_whole_year=has_whole_year) for kpi in kpi_catalogue()}
     return {name: needs for name, needs in lacking.items() if needs is not None}
+
+
+def _refuse_asked(every: int | None, by: str | None) -> None:
+    if every is not None and every < 1:
+        raise UsageError(f"every is a number of days, at least 1; found {every}.")
+    if by is not None and by not in GROUPS:
+        raise UsageError(f"by is {', '.join(GROUPS)} or nothing; found {by!r}.")
 
 
 _TABLES = (".csv", ".parquet")
