@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import date, timedelta
 
 import duckdb
@@ -92,9 +93,9 @@ def test_every_cell_is_what_counting_customer_by_customer_gives(drawn: list[tupl
         if day < until:
             days.setdefault(who, set()).add(month_of(start + day))
     pairs = [(min(months), month) for months in days.values() for month in months]
-    counted = pd.Series(pairs, dtype=object).value_counts()
+    counted = Counter(pairs)
     counts = pd.DataFrame(
-        [(*pair, count) for pair, count in counts.items()], columns=["first_month", "month", "ordered"]
+        [(*pair, count) for pair, count in counted.items()], columns=["first_month", "month", "ordered"]
     )
     for row in cohort_triangle(counts.astype("int64"), end).itertuples():
         first = month_of(day_of(row.first_month))
@@ -139,7 +140,7 @@ def test_the_heat_map_shows_each_closed_month_after_the_first() -> None:
     shown = axes.images[0].get_array().filled(-1).tolist()
     assert shown[0] == [0.5, 0.5, 0.0]
     assert shown[2] == [0.0, -1, -1]
-    assert [text.get_text() for text in axes.get_yticklabels()][0] == "2024-01 (2)"
+    assert axes.get_yticklabels()[0].get_text() == "2024-01 (2)"
     assert [text.get_text() for text in axes.texts] == ["50%", "50%", "0%", "0%"]
 
 

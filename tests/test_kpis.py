@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from datetime import date, timedelta
+from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import duckdb
 import narwhals as nw
@@ -16,16 +18,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import clm_ml as clm
-from clm_ml.config import Config, Task
+from clm_ml.config import Config, Lapse
 from clm_ml.datasets import online_retail_path
 from clm_ml.errors import TimelineError, UsageError
-from clm_ml.features import against_habit, fit_rhythm
+from clm_ml.features import Rhythm, against_habit, fit_rhythm
 from clm_ml.lifecycle import GROUPS, kpi_catalogue, lacks, measure, standing
 from clm_ml.lifecycle.doings import engaging, first_categories, leads, new_categories, ordering, spent
 from clm_ml.segments import PHASES, find_segments, fit_cut_points
 from clm_ml.snapshot import prepare
 from clm_ml.tables import Tables, read_tables
-from clm_ml.timeline import Window, day_of, parse_day
+from clm_ml.timeline import Window, parse_day
 from tests.conftest import make_simulated
 from tests.test_walk import is_one_sentence, run
 
@@ -204,12 +206,10 @@ def test_cost_is_that_of_the_days_of_the_period() -> None:
 
 # What they add up to, counted by hand
 
-NOTHING = dict.fromkeys(
-    "orders order_days gross_minor net_minor orders_in_year net_minor_in_year orders_ever lifetime_minor new_categories "
-    "engaged_ms timed satisfaction_sum satisfaction_rated review_sum review_rated leads leads_answered "
-    "response_seconds".split(),
-    0,
-)
+DOINGS = """orders order_days gross_minor net_minor orders_in_year net_minor_in_year orders_ever lifetime_minor
+new_categories engaged_ms timed satisfaction_sum satisfaction_rated review_sum review_rated leads leads_answered
+response_seconds"""
+NOTHING = dict.fromkeys(DOINGS.split(), 0)
 
 
 def person(was: str | None, ahead: str, first: int | None = None, since: int | None = None, **did: int) -> dict:
@@ -230,7 +230,8 @@ def person(was: str | None, ahead: str, first: int | None = None, since: int | N
 
 PEOPLE = [
     # a visitor who stays one, and wrote a lead that was answered in two hours
-    person("loyal_visitor", "loyal_visitor", leads=1, leads_answered=1, response_seconds=7200, engaged_ms=4000, timed=2),
+    person("loyal_visitor", "loyal_visitor", leads=1, leads_answered=1, response_seconds=7200, engaged_ms=4000,
+           timed=2),
     # a visitor who is won, and whose lead was not answered
     person("engaged_visitor", "first_time", 100, orders=1, order_days=1, gross_minor=1000, net_minor=1000,
            orders_in_year=1, net_minor_in_year=1000, orders_ever=1, lifetime_minor=1000, new_categories=1, leads=1),
@@ -270,14 +271,16 @@ BY_HAND = {
         "champion": (0, 5),
         "at_risk": (1 / 6, 6),
     },
-    "first_order_rate": {"all": (1 / 2, 2), "acquisition": (1 / 2, 2), "engaged_visitor": (1, 1), "loyal_visitor": (0, 1)},
+    "first_order_rate": {"all": (1 / 2, 2), "acquisition": (1 / 2, 2), "engaged_visitor": (1, 1),
+                         "loyal_visitor": (0, 1)},
     "cost_per_acquisition": {"all": (50 / 2, 2)},
     "lead_response_rate": {"all": (1 / 2, 2), "loyal_visitor": (1, 1), "engaged_visitor": (0, 1)},
     "lead_response_time": {"all": (2, 1), "acquisition": (2, 1), "engaged_visitor": (None, 0)},
     "total_value": {"all": (125, 10), "newcomer": (15, 2), "veneration": (80, 5), "reactivation": (0, 0)},
     "average_order_value": {"all": (15, 10), "newcomer": (15, 2), "champion": (18, 5), "reactivation": (None, 0)},
     "contract_value": {"all": (500 / 5, 5), "veneration": (450 / 2, 2), "cannot_lose": (None, 0)},
-    "lifetime_value": {"all": (1650 / 6, 6), "veneration": (700, 2), "loyal_visitor": (None, 0), "cannot_lose": (200, 1)},
+    "lifetime_value": {"all": (1650 / 6, 6), "veneration": (700, 2), "loyal_visitor": (None, 0),
+                       "cannot_lose": (200, 1)},
     "retention_rate": {"all": (2 / 3, 3), "veneration": (1 / 2, 2), "reactivation": (None, 0)},
     "churn_rate": {"all": (1 / 3, 3), "veneration": (1 / 2, 2), "first_time": (0, 1)},
     "repeat_rate": {"all": (2 / 4, 4), "newcomer": (1, 1), "first_time": (0, 1), "cannot_lose": (None, 0)},
@@ -400,7 +403,7 @@ def test_without_a_year_behind_it_nobody_says_what_a_customer_brings_a_year() ->
     ):
         told = clm.kpis(tables, config, as_of=as_of)
         row = told[(told["kpi"] == "contract_value") & (told["group"] == "all")].iloc[0]
-        assert row["needs"] == needs or pd.isna(row["needs"]) and needs is None
+        assert row["needs"] == needs or (pd.isna(row["needs"]) and needs is None)
         assert np.isnan(row["value"]) if value is None else row["value"] == pytest.approx(value)
 
 
@@ -410,7 +413,7 @@ def test_periods_are_closed_end_to_end_and_each_is_what_it_would_be_alone() -> N
     series = clm.kpis(tables, config, every=10, by="period")
     starts = sorted(set(series["period_start"]))
     assert (starts[0], starts[-1]) == (date(2024, 1, 21), date(2024, 2, 20))
-    assert {later - earlier for earlier, later in zip(starts, starts[1:], strict=False)} == {timedelta(10)}
+    assert {later - earlier for earlier, later in pairwise(starts)} == {timedelta(10)}
     assert set(series["group"]) == {"all"}
     value = series[series["kpi"] == "total_value"].set_index("period_start")["value"]
     assert value[date(2024, 1, 31)] == 30
@@ -424,7 +427,7 @@ def test_periods_are_closed_end_to_end_and_each_is_what_it_would_be_alone() -> N
 def test_by_keeps_groups_of_one_kind() -> None:
     tables, config = draw(*SHOP)
     whole = clm.kpis(tables, config)
-    for by, groups in GROUPS.items():
+    for by, groups in list(GROUPS.items())[1:]:
         part = clm.kpis(tables, config, by=by)
         assert set(part["group"]) <= set(groups)
         pd.testing.assert_frame_equal(part, whole[whole["group"].isin(groups)].reset_index(drop=True))
@@ -464,10 +467,10 @@ PLAIN_ORDERS = st.lists(
 )
 
 
-@settings(max_examples=8, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=6, suppress_health_check=[HealthCheck.too_slow])
 @given(PLAIN_ORDERS)
 def test_the_future_moves_nothing_and_groups_add_up_to_all(drawn: list[tuple]) -> None:
-    """Rows of as_of or later, and the order of rows, change no KPI; and no order, customer or cent is lost to groups."""
+    """Rows of as_of or later, and the order of rows, change no KPI; and nobody's cent is lost to groups."""
     first = [("first", "2024-01-01", 1.0, "0", "x")]
     rows = first + [(who, f"{day} 12:00:00", cents / 100, who + order, what) for who, day, cents, order, what in drawn]
     known = [row for row in rows if row[1] < "2024-03-01"]
@@ -490,7 +493,8 @@ RETAIL_SQL = """
 CREATE TABLE lines AS
 SELECT customer, invoice, day, cents, category, cents < 0 OR pieces < 0 AS back FROM (
     SELECT CAST(CustomerID AS VARCHAR) AS customer, InvoiceNo AS invoice, CAST(InvoiceDate AS DATE) AS day,
-           CAST(round(Quantity * UnitPrice * 100) AS BIGINT) AS cents, Quantity AS pieces, left(StockCode, 2) AS category
+           CAST(round(Quantity * UnitPrice * 100) AS BIGINT) AS cents, Quantity AS pieces,
+           left(StockCode, 2) AS category
     FROM (SELECT DISTINCT * FROM read_parquet('{file}'))
     WHERE UnitPrice > 0 AND CustomerID IS NOT NULL);
 CREATE TABLE bought AS
@@ -528,7 +532,8 @@ BY_SQL = {
     "total_value": f"SELECT sum(cents) / 100 FROM mine WHERE {IN}",
     "average_order_value": f"""SELECT (SELECT sum(cents) FROM mine WHERE {IN} AND NOT back) / 100
         / (SELECT count(*) FROM my_orders WHERE {IN})""",
-    "contract_value": """SELECT sum(cents) / 100 / count(DISTINCT customer) FROM mine WHERE day >= DATE '2011-12-10' - 365
+    "contract_value": """SELECT sum(cents) / 100 / count(DISTINCT customer) FROM mine
+        WHERE day >= DATE '2011-12-10' - 365
         AND customer IN (SELECT customer FROM my_orders WHERE day >= DATE '2011-12-10' - 365)""",
     "lifetime_value": """SELECT sum(cents) / 100 / count(DISTINCT customer) FROM mine
         WHERE customer IN (SELECT customer FROM my_orders)""",
@@ -620,19 +625,17 @@ def test_plain_sql_finds_the_same_of_events_cost_and_categories(tmp_path: Path) 
 # A model's cut-points, and the other engine
 
 
-def test_a_model_says_who_stands_where(tmp_path: Path) -> None:
-    config = make_simulated(tmp_path)
-    tables = read_tables(config)
-    fitted = clm.kpis(tables, config, as_of="2025-09-30", by="phase")
-    model = clm.train(tables, config, as_of="2025-03-31")
-    told = clm.kpis(tables, config, as_of="2025-09-30", by="phase", model=model)
-    assert of_all(told) == pytest.approx(of_all(fitted))
-    was = standing(prepare(tables), parse_day("2025-07-02"), config.task)
-    phases = find_segments(against_habit(was, model.rhythm, model.lapse), model.cuts, model.lapse)["phase"]
-    active = (was["days_since_last_order"] <= config.task.active_days).to_numpy()
-    counted = told[told["kpi"] == "retention_rate"].set_index("group")["of"]
-    for phase in ("retention", "increased_value", "veneration", "reactivation"):
-        assert counted[phase] == ((phases == phase).to_numpy() & active).sum()
+def test_a_model_says_who_stands_where_and_moves_nothing_else() -> None:
+    tables, config = draw(*SHOP)
+    was = standing(prepare(tables), parse_day("2024-02-01"), config.task)
+    impatient = Lapse(after_gaps=0.1, gone_after_gaps=0.2, at_least_days=0)
+    model = SimpleNamespace(cuts=fit_cut_points(was), rhythm=Rhythm(gap_days=10.0, weight=1.0), lapse=impatient)
+    fitted, told = clm.kpis(tables, config), clm.kpis(tables, config, model=model)
+    assert of_all(told) == of_all(fitted)
+    retained = told[told["kpi"] == "retention_rate"].set_index("group")["of"]
+    assert (retained["reactivation"], retained["all"]) == (1, 2)  # quiet has been so for 1.6 gaps of the model's
+    retained = fitted[fitted["kpi"] == "retention_rate"].set_index("group")["of"]
+    assert (retained["reactivation"], retained["all"]) == (0, 2)
 
 
 @pytest.mark.slow
@@ -653,7 +656,7 @@ def test_spark_gives_the_same_kpis_and_cohorts() -> None:
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("kpis") / "shop"
-    assert run("simulate", "--customers", 300, "--seed", 3, "--out", folder).code == 0
+    assert run("simulate", "--customers", 100, "--seed", 3, "--out", folder).code == 0
     return folder
 
 
