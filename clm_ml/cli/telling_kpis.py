@@ -86,8 +86,8 @@ def _say_wide(answer: Answer, title: str, told: pd.DataFrame, across: str, colum
     wide = wide.reindex(columns=[*wide.columns] if columns is None else [*columns]).fillna("")
     wide = wide[~wide.isin(["", "–"]).all(axis=1)]
     answer.say(f"\n{title}")
-    for lines in _fitted({str(name): wide[name].tolist() for name in wide}, wide.index.tolist()):
-        answer.say("\n".join(lines))
+    tables = _fitted({str(name): wide[name].tolist() for name in wide}, wide.index.tolist())
+    answer.say("\n\n".join("\n".join(lines) for lines in tables))
 
 
 def _fitted(columns: Mapping[str, list[str]], names: list[str]) -> Iterator[list[str]]:
@@ -104,8 +104,8 @@ def _fitted(columns: Mapping[str, list[str]], names: list[str]) -> Iterator[list
 
 
 def _filled(lines: list[str], margin: int) -> list[str]:
-    """Keep the lines that have something to the right of the margin."""
-    return [line.rstrip() for line in lines if line[margin:].strip()]
+    """Keep the lines that have a value to the right of the margin."""
+    return [line.rstrip() for line in lines if line[margin:].strip(" –")]
 
 
 def _say_cohorts(answer: Answer, triangle: pd.DataFrame) -> None:
@@ -116,8 +116,7 @@ def _say_cohorts(answer: Answer, triangle: pd.DataFrame) -> None:
     for since in sorted(set(triangle["months_since"]) - {0}):
         shares = [rows.set_index("months_since")["ordered_share"][since] for rows in months.values()]
         columns[str(since)] = ["" if pd.isna(share) else f"{share:.0%}" for share in shares]
-    for lines in _fitted(columns, list(months)):
-        answer.say("\n".join(lines))
+    answer.say("\n\n".join("\n".join(lines) for lines in _fitted(columns, list(months))))
 
 
 def _shown(value: float, unit: str) -> str:
