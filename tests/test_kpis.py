@@ -118,6 +118,7 @@ def test_orders_count_from_the_first_day_up_to_not_including_the_end() -> None:
             ("a", 129, 1, 1, 400, 50),
             ("a", 130, 1, 1, 800, 0),
             ("b", 110, 0, 0, 0, 70),  # a return only
+            ("e", 130, 1, 1, 800, 0),  # nobody yet
             ("c", 130 - 366, 1, 1, 900, 0),  # older than a year
             ("d", 130 - 365, 1, 1, 900, 0),
         ],
