@@ -46,9 +46,10 @@ def draw(
     days: int = 30,
     engine: str = "duckdb",
     columns: list[str] = ORDERS,
+    of_events: list[str] = EVENTS,
 ) -> tuple[Tables, Config]:
     """Read tables drawn as rows; the period is the last 30 days before 2024-03-01: from 2024-01-31 on."""
-    rows = {"orders": (orders, columns), "events": (events, EVENTS), "spend": (spend, ["spent_on", "amount"])}
+    rows = {"orders": (orders, columns), "events": (events, of_events), "spend": (spend, ["spent_on", "amount"])}
     frames = {name: pd.DataFrame(list(given), columns=names) for name, (given, names) in rows.items() if given}
     tables = {
         name: {"source": "given.parquet", "columns": {column: column for column in frame}, "max_rejected_share": 0.99}
@@ -451,11 +452,14 @@ def test_what_cannot_be_asked_is_refused_in_words() -> None:
 def test_a_late_row_counts_in_its_own_period_once_it_is_known() -> None:
     columns = [*ORDERS[:3], "loaded_at"]
     rows = [("a", "2024-01-01", 5.0, "2024-01-01"), ("b", "2024-02-01", 7.0, "2024-02-25")]
-    tables, config = draw(rows, columns=columns)
+    events = [("a", "2024-01-02", "visit", 9.0, "2024-01-02"), ("a", "2024-02-01", "review", 4.0, "2024-02-25")]
+    tables, config = draw(rows, events, columns=columns, of_events=[*EVENTS[:4], "loaded_at"])
     early, late = (clm.kpis(tables, config, as_of=day, every=10, by="period") for day in ("2024-02-20", "2024-03-01"))
     for told, value in ((early, 0), (late, 7)):
         rows_of_period = told[(told["kpi"] == "total_value") & (told["period_start"] == date(2024, 1, 31))]
         assert rows_of_period["value"].tolist() == [value]
+        reviews = told[(told["kpi"] == "review") & (told["period_start"] == date(2024, 1, 31))]
+        assert reviews["of"].tolist() == [value and 1]
 
 
 DAYS = st.integers(0, 80).map(lambda day: date(2024, 1, 1) + timedelta(day))
