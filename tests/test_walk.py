@@ -154,6 +154,12 @@ def test_the_champion_scores_as_its_box_does(shop: Path, trained: Done, scored: 
     assert json.loads((tmp_path / "scores/manifest.json").read_text())["facts"]["model"]["at"] == uri
 
 
+def test_stages_are_measured_by_the_models_cut_points(shop: Path, trained: Done) -> None:
+    done = run("kpis", shop / "fast.yaml", "--model", shop / "model", "--json")
+    assert done.code == 0, done.err
+    assert {row["kpi"] for row in done.told["kpis"]} == set(done.told["definitions"])
+
+
 def test_scores_have_one_row_a_customer_in_order_of_their_id(scored: Path) -> None:
     scores = pd.read_parquet(scored / "scores.parquet")
     assert scores["customer_id"].is_unique
