@@ -22,7 +22,7 @@ from clm_ml.config import Config, Lapse
 from clm_ml.datasets import online_retail_path
 from clm_ml.errors import TimelineError, UsageError
 from clm_ml.features import Rhythm, against_habit, fit_rhythm
-from clm_ml.lifecycle import GROUPS, kpi_catalogue, lacks, measure, standing
+from clm_ml.lifecycle import groups_of, kpi_catalogue, lacks, measure, standing
 from clm_ml.lifecycle.doings import engaging, first_categories, leads, new_categories, ordering, spent
 from clm_ml.segments import PHASES, find_segments, fit_cut_points
 from clm_ml.snapshot import prepare
@@ -31,7 +31,7 @@ from clm_ml.timeline import Window, parse_day
 from tests.conftest import make_simulated
 from tests.test_walk import is_one_sentence, run
 
-PERIOD = Window(100, 130)
+PERIOD, GROUPS = Window(100, 130), groups_of(PHASES)
 ORDERS = ["customer_id", "ordered_at", "amount", "order_id", "category"]
 EVENTS = ["customer_id", "occurred_at", "event_type", "value", "duration_seconds"]
 MEANINGS = ("visit", "satisfaction", "review", "lead", "first_response")
@@ -75,7 +75,7 @@ def test_every_kpi_has_a_name_a_unit_and_words_of_its_own() -> None:
     assert len({kpi.name for kpi in kpis}) == len({kpi.meaning for kpi in kpis}) == len(kpis) == 17
     assert {kpi.unit for kpi in kpis} == {"share", "money", "hours", "seconds", "rating"}
     known = {"all", "newcomer", *PHASES, *PHASES.values()}
-    assert all(set(kpi.groups or ()) <= known for kpi in kpis)
+    assert {kpi.whom for kpi in kpis} == {"anyone", "customers", "arrivals", "visitors", "everybody"}
     assert set(GROUPS["phase"]) | set(GROUPS["segment"]) == known
 
 
@@ -331,6 +331,21 @@ def test_what_is_lacking_has_no_value_and_says_what_would_give_it() -> None:
     assert rows[["value", "of"]].isna().all(axis=None)
     assert set(rows["needs"]) == {"tables.events.meanings.satisfaction"}
     assert told.loc[told["kpi"] != "satisfaction", "needs"].isna().all()
+
+
+def test_a_shop_may_call_its_segments_otherwise() -> None:
+    people = pd.DataFrame([PEOPLE[0], PEOPLE[3]]).assign(segment=["looks", "buys"], segment_ahead=["looks", "buys"])
+    phases = {"looks": "acquisition", "buys": "retention"}
+    told = measure(people, PERIOD, 60, "EUR", phases=phases).set_index(["kpi", "group"])
+    assert told.index.get_level_values("group").unique().tolist() == [
+        "retention",
+        "buys",
+        "all",
+        "acquisition",
+        "looks",
+        "newcomer",
+    ]
+    assert told.loc[("retention_rate", "buys"), "of"] == told.loc[("first_order_rate", "looks"), "of"] == 1
 
 
 def test_equal_amounts_and_a_fifth_that_is_no_whole_number_are_rounded_up() -> None:

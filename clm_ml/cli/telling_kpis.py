@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from clm_ml.cli.answering import Answer
-from clm_ml.lifecycle import GROUPS, kpi_catalogue
+from clm_ml.lifecycle import kpi_catalogue
 from clm_ml.pipeline import Staged
 
 __all__ = ["tell_staged"]
@@ -28,7 +28,7 @@ def tell_staged(answer: Answer, staged: Staged, by: str | None) -> None:
     answer.say(f"from {start} to before {end}, {(end - start).days} days, as known at {staged.as_of}\n")
     answer.say("\n".join(_defined(last)))
     if by != "period":
-        groups = [group for group in GROUPS[by or "phase"] if group != "all"]
+        groups = [group for group in staged.groups[by or "phase"] if group != "all"]
         _say_wide(
             answer, f"by {by or 'phase'} when the period began (conversion_rate: when it ended):", last, "group", groups
         )

@@ -4,27 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from clm_ml.lifecycle.needs import WHOLE_YEAR
-from clm_ml.segments import PHASES
 
-__all__ = ["ALL", "GROUPS", "NEWCOMER", "Kpi", "kpi_catalogue"]
+__all__ = ["ALL", "NEWCOMER", "Kpi", "groups_of", "kpi_catalogue"]
 
 #: Everybody; and who was not known when the period began.
 ALL, NEWCOMER = "all", "newcomer"
 
-_STAGES = tuple(dict.fromkeys(PHASES.values()))
-
-#: The groups that are told, by what they are told by.
-GROUPS: Mapping[str, tuple[str, ...]] = {
-    "phase": (ALL, *_STAGES, NEWCOMER),
-    "segment": (ALL, *PHASES, NEWCOMER),
-    "period": (ALL,),
-}
-
-_VISITORS = ("acquisition", *(segment for segment, phase in PHASES.items() if phase == "acquisition"))
-_CUSTOMERS = tuple(name for name in (*_STAGES, *PHASES) if name not in _VISITORS)
 _MINOR = 100.0
+
+#: Whom a KPI can be told of: any group; all and groups of customers; these, but not all; all and visitors; or all.
+Whom = Literal["anyone", "customers", "arrivals", "visitors", "everybody"]
+
+
+def groups_of(phases: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """List the groups that are told, in their order, by what they are told by.
+
+    Args:
+        phases: the segments, each with its phase.
+
+    >>> groups_of({"window_shopper": "acquisition", "regular": "retention"})["segment"]
+    ('all', 'window_shopper', 'regular', 'newcomer')
+    """
+    return {
+        "phase": (ALL, *dict.fromkeys(phases.values()), NEWCOMER),
+        "segment": (ALL, *phases, NEWCOMER),
+        "period": (ALL,),
+    }
 
 
 @dataclass(frozen=True)
@@ -41,7 +49,7 @@ class Kpi:
         is_mean: whether the total is divided at all.
         counted: the count that is told beside it, if it is not what it is divided by.
         needs: keys of the config that give its input, each of which must be there; "a or b" is one of several.
-        groups: the groups it can be told of; None is every one.
+        whom: which groups it can be told of.
     """
 
     name: str
@@ -53,11 +61,17 @@ class Kpi:
     is_mean: bool = True
     counted: str | None = None
     needs: tuple[str, ...] = ()
-    groups: tuple[str, ...] | None = None
+    whom: Whom = "anyone"
 
-    def is_told_of(self, group: str) -> bool:
-        """Say whether it can be told of a group."""
-        return self.groups is None or group in self.groups
+    def is_told_of(self, group: str, phase: str | None) -> bool:
+        """Say whether it can be told of a group, of which `phase` is the phase; None is all, or newcomers."""
+        if group == ALL:
+            return self.whom != "arrivals"
+        if self.whom == "visitors":
+            return phase == "acquisition"
+        if self.whom in ("customers", "arrivals"):
+            return phase not in (None, "acquisition")
+        return self.whom == "anyone"
 
 
 def kpi_catalogue() -> tuple[Kpi, ...]:
@@ -68,19 +82,19 @@ def kpi_catalogue() -> tuple[Kpi, ...]:
     """
     event, told, columns = "tables.events.meanings.", "tables.events.columns.", "tables.orders.columns."
     return (
-        Kpi("conversion_rate", "share", "of those who were known and elsewhere when the period began, who were in this phase or segment when it ended", "came", "elsewhere", groups=_CUSTOMERS),
-        Kpi("first_order_rate", "share", "of the visitors when the period began, who first ordered in it", "won", "visitors", needs=("tables.events or tables.customers.columns.created_at",), groups=(ALL, *_VISITORS)),
-        Kpi("cost_per_acquisition", "money", "what marketing cost in the period, for each customer whose first order was in it", "spent_minor", "first_ordered", _MINOR, needs=("tables.spend",), groups=(ALL,)),
+        Kpi("conversion_rate", "share", "of those who were known and elsewhere when the period began, who were in this phase or segment when it ended", "came", "elsewhere", whom="arrivals"),
+        Kpi("first_order_rate", "share", "of the visitors when the period began, who first ordered in it", "won", "visitors", needs=("tables.events or tables.customers.columns.created_at",), whom="visitors"),
+        Kpi("cost_per_acquisition", "money", "what marketing cost in the period, for each customer whose first order was in it", "spent_minor", "first_ordered", _MINOR, needs=("tables.spend",), whom="everybody"),
         Kpi("lead_response_rate", "share", "of the leads of the period, those answered before it ended", "leads_answered", "leads", needs=(event + "lead", event + "first_response")),
         Kpi("lead_response_time", "hours", "mean time from a lead of the period to its first response, of those answered before it ended", "response_seconds", "leads_answered", 3600.0, needs=(event + "lead", event + "first_response")),
         Kpi("total_value", "money", "amount of the period, after returns; of so many orders", "net_minor", "orders", _MINOR, is_mean=False),
         Kpi("average_order_value", "money", "amount of the period, before returns, for each order that began in it", "gross_minor", "orders", _MINOR),
         Kpi("contract_value", "money", "mean amount, after returns, that a customer who ordered in the 365 days before the period's end brought in them", "year_minor", "ordered_in_year", _MINOR, needs=(WHOLE_YEAR,)),
         Kpi("lifetime_value", "money", "mean amount, after returns, that a customer has brought by the period's end", "ever_minor", "customers", _MINOR),
-        Kpi("retention_rate", "share", "of the customers whose last order was within active_days when the period began, who ordered in it", "stayed", "active", groups=(ALL, *_CUSTOMERS)),
-        Kpi("churn_rate", "share", "of the customers whose last order was within active_days when the period began, who did not order in it", "left", "active", groups=(ALL, *_CUSTOMERS)),
+        Kpi("retention_rate", "share", "of the customers whose last order was within active_days when the period began, who ordered in it", "stayed", "active", whom="customers"),
+        Kpi("churn_rate", "share", "of the customers whose last order was within active_days when the period began, who did not order in it", "left", "active", whom="customers"),
         Kpi("repeat_rate", "share", "of the customers who ordered in the period, who did so on more than one day", "ordered_again", "ordered"),
-        Kpi("cross_sell_rate", "share", "of the customers who ordered before and in the period, who bought in a category new to them", "crossed", "ordered_before_too", needs=(columns + "category",), groups=(ALL, *_CUSTOMERS)),
+        Kpi("cross_sell_rate", "share", "of the customers who ordered before and in the period, who bought in a category new to them", "crossed", "ordered_before_too", needs=(columns + "category",), whom="customers"),
         Kpi("satisfaction", "rating", "mean value of the period's satisfaction events", "satisfaction_sum", "satisfaction_rated", 100.0, needs=(event + "satisfaction", told + "value")),
         Kpi("review", "rating", "mean value of the period's reviews", "review_sum", "review_rated", 100.0, needs=(event + "review", told + "value")),
         Kpi("engagement_time", "seconds", "time spent on events of the period that have a duration, for each person with one", "engaged_ms", "engaged", 1000.0, needs=(told + "duration_seconds",)),

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import pandas as pd
 
-from clm_ml.lifecycle.catalogue import ALL, GROUPS, NEWCOMER, Kpi, kpi_catalogue
+from clm_ml.lifecycle.catalogue import ALL, NEWCOMER, Kpi, groups_of, kpi_catalogue
+from clm_ml.segments import PHASES
 from clm_ml.timeline import Window, date_of
 
 __all__ = ["measure"]
@@ -25,6 +26,7 @@ def measure(
     currency: str,
     spent_minor: int = 0,
     lacking: Mapping[str, str] | None = None,
+    phases: Mapping[str, str] = PHASES,
 ) -> pd.DataFrame:
     """Tell every KPI of every group it can be told of, in one period.
 
@@ -37,17 +39,19 @@ def measure(
         currency: of all money.
         spent_minor: what marketing cost, in hundredths.
         lacking: for the KPIs whose input is lacking, what would give it.
+        phases: the segments, each with its phase.
 
     Returns:
         `kpi, group, period_start, period_end` (dates; the end is not in it), `value, unit, of` (what was counted below
         the line; the value is null where it is 0) and `needs` (null where nothing is lacking; else value and `of` are).
     """
-    totals, lacking = _totals(_with_claims(people, period, active_days), spent_minor), lacking or {}
+    totals, lacking = _totals(_with_claims(people, period, active_days), spent_minor, phases), lacking or {}
+    phase_of = dict(phases) | {phase: phase for phase in phases.values()}
     rows = [
         (kpi, group, *_value(kpi, totals.loc[group], kpi.name in lacking), lacking.get(kpi.name))
         for kpi in kpi_catalogue()
         for group in totals.index
-        if kpi.is_told_of(group)
+        if kpi.is_told_of(group, phase_of.get(group))
     ]
     return pd.DataFrame(
         {
@@ -98,12 +102,12 @@ def _with_claims(people: pd.DataFrame, period: Window, active_days: int) -> pd.D
     return people.assign(**{name: claim.fillna(0).astype("int64") for name, claim in claims.items()})
 
 
-def _totals(people: pd.DataFrame, spent_minor: int) -> pd.DataFrame:
+def _totals(people: pd.DataFrame, spent_minor: int, phases: Mapping[str, str]) -> pd.DataFrame:
     """Add up what every group did: a row for each, in the order they are told in."""
     everybody = _sums(people.assign(group=ALL), "group")
     parts = [everybody.assign(spent_minor=spent_minor)]
     for by in ("phase", "segment"):
-        names = [name for name in GROUPS[by] if name != ALL and (by == "phase" or name != NEWCOMER)]
+        names = [name for name in groups_of(phases)[by] if name != ALL and (by == "phase" or name != NEWCOMER)]
         parts.append(_sums(people, by).reindex(names, fill_value=0).join(_arrivals(people, by, names)))
     return pd.concat(parts).fillna(0)
 

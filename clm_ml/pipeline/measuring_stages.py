@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -15,11 +16,11 @@ from clm_ml.config import Config
 from clm_ml.destinations import write_csv
 from clm_ml.errors import ArtifactError, TimelineError, UsageError
 from clm_ml.lifecycle import (
-    GROUPS,
     YEAR_DAYS,
     calendar,
     cohort_months,
     cohort_triangle,
+    groups_of,
     known_before,
     kpi_catalogue,
     lacks,
@@ -31,6 +32,7 @@ from clm_ml.model import Model, load_model
 from clm_ml.pipeline.scoring import find_model
 from clm_ml.plots import plot_cohorts
 from clm_ml.progress import Progress, silent
+from clm_ml.segments import PHASES
 from clm_ml.snapshot import Prepared, prepare, take_snapshot
 from clm_ml.tables import Tables, read_tables
 from clm_ml.timeline import Window, as_ofs_before, date_of, label_window, parse_day
@@ -42,11 +44,12 @@ By = Literal["phase", "segment", "period"]
 
 @dataclass(frozen=True)
 class Staged:
-    """The KPIs, and the cohorts if they were asked for; and the files they went to."""
+    """The KPIs, and the cohorts if they were asked for; the groups there are, and the files all went to."""
 
     as_of: str
     kpis: pd.DataFrame = field(repr=False)
     cohorts: pd.DataFrame | None = field(repr=False)
+    groups: Mapping[str, tuple[str, ...]] = field(repr=False)
     files: tuple[Path, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -144,7 +147,7 @@ def measure_stages(
         with whole_file(plot, force=force) as hidden:
             plot_cohorts(triangle).savefig(hidden, dpi=150)
     files = tuple(path for path in (out, cohorts_out, plot) if path is not None)
-    return Staged(date_of(day).isoformat(), told, triangle, files, tables.warnings)
+    return Staged(date_of(day).isoformat(), told, triangle, groups_of(PHASES), files, tables.warnings)
 
 
 def _day(tables: Tables, as_of: Any) -> int:
@@ -153,7 +156,7 @@ def _day(tables: Tables, as_of: Any) -> int:
 
 def _told_by(kpis: pd.DataFrame, by: By | None) -> pd.DataFrame:
     """Keep the groups of one kind, beside all."""
-    return kpis if by is None else kpis[kpis["group"].isin(GROUPS[by])].reset_index(drop=True)
+    return kpis if by is None else kpis[kpis["group"].isin(groups_of(PHASES)[by])].reset_index(drop=True)
 
 
 def _cohorts(prepared: Prepared, as_of: int) -> pd.DataFrame:
@@ -203,8 +206,8 @@ def _lacking(config: Config, period: Window, first_day: int) -> dict[str, str]:
 def _refuse_asked(every: int | None, by: str | None) -> None:
     if every is not None and every < 1:
         raise UsageError(f"every is a number of days, at least 1; found {every}.")
-    if by is not None and by not in GROUPS:
-        raise UsageError(f"by is {', '.join(GROUPS)} or nothing; found {by!r}.")
+    if by is not None and by not in (names := groups_of(PHASES)):
+        raise UsageError(f"by is {', '.join(names)} or nothing; found {by!r}.")
 
 
 _TABLES = (".csv", ".parquet")
