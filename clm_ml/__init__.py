@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from clm_ml.config import Config, load_config
     from clm_ml.datasets import online_retail_config, online_retail_path, simulate
     from clm_ml.errors import ClmError
-    from clm_ml.lifecycle import playbook
+    from clm_ml.lifecycle import playbook, vocabularies
     from clm_ml.model import Model, OrderClassifier, load_model
     from clm_ml.pipeline import backtest, check, describe, export, rank, score, train, train_box
     from clm_ml.tables import Tables, read_tables
@@ -42,13 +42,14 @@ __all__ = [
     "simulate",
     "train",
     "train_box",
+    "vocabularies",
 ]
 
 _HOMES = {
     "config": ("Config", "load_config"),
     "datasets": ("online_retail_config", "online_retail_path", "simulate"),
     "errors": ("ClmError",),
-    "lifecycle": ("playbook",),
+    "lifecycle": ("playbook", "vocabularies"),
     "model": ("Model", "OrderClassifier", "load_model"),
     "pipeline": ("backtest", "check", "describe", "export", "rank", "score", "train", "train_box"),
     "tables": ("Tables", "read_tables"),

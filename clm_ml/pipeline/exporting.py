@@ -18,6 +18,7 @@ from clm_ml.destinations import DESTINATIONS, write_csv, write_destination
 from clm_ml.engine import BATCH_ROWS
 from clm_ml.errors import ConfigError, ModelError, UsageError, did_you_mean
 from clm_ml.features import build_features
+from clm_ml.lifecycle import playbook
 from clm_ml.model import BOX_KIND, REASONS, Model, load_model
 from clm_ml.pipeline.scoring import SCORES, find_model
 from clm_ml.progress import Progress, silent
@@ -144,6 +145,7 @@ def _ranked(
         consent=consent,
         reserved=ledger.reserved(campaign, as_of),
         members=ledger.arms(campaign),
+        plays=playbook(config),
     )
     is_asked = consent is not None and "may_contact" in consent.columns
     return ranked, () if is_asked else ("consent is not checked: no table of customers maps may_contact.",)
