@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from clm_ml.errors import ClmError
     from clm_ml.lifecycle import playbook, vocabularies
     from clm_ml.model import Model, OrderClassifier, load_model
-    from clm_ml.pipeline import backtest, check, describe, export, rank, score, train, train_box
+    from clm_ml.pipeline import backtest, check, customer, describe, export, rank, score, train, train_box
     from clm_ml.tables import Tables, read_tables
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "Tables",
     "backtest",
     "check",
+    "customer",
     "describe",
     "export",
     "load_config",
@@ -51,7 +52,7 @@ _HOMES = {
     "errors": ("ClmError",),
     "lifecycle": ("playbook", "vocabularies"),
     "model": ("Model", "OrderClassifier", "load_model"),
-    "pipeline": ("backtest", "check", "describe", "export", "rank", "score", "train", "train_box"),
+    "pipeline": ("backtest", "check", "customer", "describe", "export", "rank", "score", "train", "train_box"),
     "tables": ("Tables", "read_tables"),
 }
 _ROOMS = {name: room for room, names in _HOMES.items() for name in names}

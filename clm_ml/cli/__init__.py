@@ -6,4 +6,6 @@ Everything heavy is imported inside the verbs, so that `clm-ml --help` answers a
 from clm_ml.cli.asking import app
 from clm_ml.cli.verbs import main
 
-__all__ = ["app", "main"]
+from clm_ml.cli import customer  # isort: skip - verbs are listed in the order in which they are made
+
+__all__ = ["app", "customer", "main"]

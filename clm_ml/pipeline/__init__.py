@@ -6,6 +6,7 @@ from clm_ml.pipeline.describing import Described, describe
 from clm_ml.pipeline.exporting import Exported, Listed, export, rank
 from clm_ml.pipeline.scoring import Scored, score
 from clm_ml.pipeline.training import Trained, train, train_box
+from clm_ml.pipeline.viewing import customer
 from clm_ml.progress import Progress, silent
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "Trained",
     "backtest",
     "check",
+    "customer",
     "describe",
     "export",
     "propose_config",

@@ -10,6 +10,6 @@ from clm_ml.snapshot.contacts import ANSWER_DAYS, HELD_OUT
 from clm_ml.snapshot.preparing import Before, Prepared, name_of_attribute, prepare
 
 __all__ = [
-    "ANSWER_DAYS", "HELD_OUT", "Before", "Prepared", "Snapshot", "in_parts", "name_of_attribute", "only", "orders_known_by", "prepare",
-    "take_snapshot",
+    "ANSWER_DAYS", "HELD_OUT", "Before", "Prepared", "Snapshot", "in_parts", "name_of_attribute", "only",
+    "orders_known_by", "prepare", "take_snapshot",
 ]  # fmt: skip

@@ -15,7 +15,7 @@ from clm_ml.tables.rules import rules
 from clm_ml.tables.validated import Counts
 from clm_ml.timeline import day_of
 
-__all__ = ["Door", "Judged", "ids_known_by", "first_day", "judge", "last_day", "open_door"]
+__all__ = ["Door", "Judged", "first_day", "ids_known_by", "judge", "last_day", "open_door"]
 
 Frame = nw.LazyFrame[Any]
 

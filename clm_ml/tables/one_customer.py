@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import narwhals as nw
 
@@ -95,4 +96,5 @@ def _whole_door(config: Config, engine: AnyEngine, name: str) -> Door:
 def _of_all(tables: Tables, customer_id: str) -> Tables:
     is_theirs = nw.col("customer_id") == customer_id
     frames = {name: rows for name in _THEIRS if (rows := getattr(tables, name)) is not None}
-    return replace(tables, **{name: tables.engine.keep(rows.filter(is_theirs)) for name, rows in frames.items()})
+    theirs: dict[str, Any] = {name: tables.engine.keep(rows.filter(is_theirs)) for name, rows in frames.items()}
+    return replace(tables, **theirs)

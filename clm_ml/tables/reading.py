@@ -118,7 +118,7 @@ def _meanings(events: Events) -> dict[str, tuple[str, ...]]:
 def find_complete_until(
     config: Config, doors: Mapping[str, Door], earlier: Mapping[str, Earlier] = _NOTHING
 ) -> tuple[int, tuple[str, ...]]:
-    """Take the day until which the tables are complete from the config, else from the log's last row, with a warning."""
+    """Take the day until which tables are complete from the config, else from the log's last row, with a warning."""
     if config.complete_until is not None:
         return day_of(config.complete_until), ()
     days = [last_day(doors[name]) for name in ("orders", "events") if name in doors]

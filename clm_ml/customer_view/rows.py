@@ -22,9 +22,9 @@ class Known:
 
     `lines`: day, amount_minor, is_return, and order_id, product_id, category, channel where they are mapped. `events`:
     day, event_type, and value, channel, campaign where mapped. `contacts`: day, campaign, and arm, channel, cost_minor.
-    A table that the shop lacks has no rows and only its `day`. `person` is the row of the customer table, empty if there
-    is none. `first_day` is the first day on which anything made them known, None if nothing did; of an event or an order
-    that was loaded late this is the day it was loaded.
+    A table that the shop lacks has no rows and only its `day`. `person` is the row of the customer table, empty if
+    there is none. `first_day` is the first day on which anything made them known, None if nothing did; of an event or
+    an order that was loaded late this is the day it was loaded.
     """
 
     as_of: int

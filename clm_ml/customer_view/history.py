@@ -9,7 +9,7 @@ import narwhals as nw
 import pandas as pd
 
 from clm_ml.config import Task
-from clm_ml.customer.rows import Known
+from clm_ml.customer_view.rows import Known
 from clm_ml.features import against_habit, build_features
 from clm_ml.model import Model
 from clm_ml.segments import find_segments

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from clm_ml.customer.rows import Known
+from clm_ml.customer_view.rows import Known
 from clm_ml.snapshot import ANSWER_DAYS, HELD_OUT
 from clm_ml.timeline import date_of, label_window, lookback
 
@@ -23,8 +23,8 @@ def time_line(known: Known) -> pd.DataFrame:
 
     Grain: one row an order, and one a day for returns, for each campaign's contacts and for each type of event.
     Columns: `on` (ISO day), `kind` (order, return, contact, event), `what` in words, `count` of lines, contacts or
-    events, and `amount` in the currency (of an order before returns; what was returned; null of others). An order lies on
-    the day of its first line; a line without an order_id is an order by itself.
+    events, and `amount` in the currency (of an order before returns; what was returned; null of others). An order lies
+    on the day of its first line; a line without an order_id is an order by itself.
     """
     rows = [*_orders(known.lines), *_returns(known.lines), *_contacts(known.contacts), *_events(known.events)]
     table = pd.DataFrame(rows, columns=["day", "kind", "what", "count", "amount"])
@@ -104,7 +104,8 @@ def favourites(known: Known, most: int = 3) -> pd.DataFrame:
     """List what is bought most, by category and by product, where these are mapped.
 
     Grain: a category or a product, at most so many of each. Columns: `kind` (category or product), `name`, `amount`
-    after returns, `share` of the amount of all orders after returns (null if that is not positive), `orders`, `last_on`.
+    after returns, `share` of the amount of all orders after returns (null if that is not positive), `orders`,
+    `last_on`.
     The largest amount comes first, ties go to the name that is first; what was returned altogether is no favourite.
     """
     found = [_favourites(known.lines, column, most) for column in ("category", "product_id") if column in known.lines]
