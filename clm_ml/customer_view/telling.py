@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from clm_ml.customer_view.words import amount_or_nothing, counted, figure, in_words, money, or_dash, percent, yes
+
 if TYPE_CHECKING:
     from clm_ml.customer_view.view import CustomerView
 
@@ -60,7 +62,7 @@ def parts_of(view: CustomerView) -> tuple[Part, ...]:
 
 
 def _in_short(view: CustomerView) -> Part:
-    person = ", ".join(f"{_words(name)} {value}" for name, value in view.person.items() if value is not None)
+    person = ", ".join(f"{in_words(name)} {value}" for name, value in view.person.items() if value is not None)
     rows = [("who", person or "the shop's customer table does not tell")]
     if view.scores is not None:
         target = view.play.target if view.play is not None else ""
@@ -78,10 +80,10 @@ def _orders(view: CustomerView) -> str:
     if orders.empty:
         return "none so far"
     returned = view.timeline.loc[view.timeline["kind"] == "return", "amount"].sum()
-    back = f", of which {_money(returned, view)} came back" if returned else ""
+    back = f", of which {money(returned, view.currency)} came back" if returned else ""
     first, last = orders["on"].iloc[-1], orders["on"].iloc[0]
     days = f"on {first}" if len(orders) == 1 else f"from {first} to {last}"
-    return f"{_count(len(orders), 'order')} {days}, {_money(orders['amount'].sum(), view)}{back}"
+    return f"{counted(len(orders), 'order')} {days}, {money(orders['amount'].sum(), view.currency)}{back}"
 
 
 def _to_do(view: CustomerView) -> Part:
@@ -102,7 +104,7 @@ def _permission(view: CustomerView) -> str:
     permission = view.permission
     kept = "" if permission.is_kept else " (the shop keeps no consent)"
     said = f"yes, they may be contacted{kept}" if permission.is_allowed else f"no: {'; '.join(permission.forbids)}"
-    by = [f"{name} {_yes(allowed)}" for name, allowed in permission.channels.items()]
+    by = [f"{name} {yes(allowed)}" for name, allowed in permission.channels.items()]
     return f"{said}; by channel: {', '.join(by)}" if by else said
 
 
@@ -110,20 +112,22 @@ def _ahead(view: CustomerView) -> Part:
     scores = view.scores
     if scores is None or scores["order_probability"] is None:
         return Part("", ())
-    rows: list[Row] = [(f"an order in {view.horizon_days} days", _percent(scores["order_probability"]))]
-    rows.append(("expected value", f"{_money(scores['expected_value'], view)}; {_if_ordering(view)}"))
+    rows: list[Row] = [(f"an order in {view.horizon_days} days", percent(scores["order_probability"]))]
+    rows.append(("expected value", f"{money(scores['expected_value'], view.currency)}; {_if_ordering(view)}"))
     if scores["value_at_risk"] is not None:
-        rows.append(("value at risk", f"{_money(scores['value_at_risk'], view)}, what would be lost times how likely"))
+        rows.append(
+            ("value at risk", f"{money(scores['value_at_risk'], view.currency)}, what would be lost times how likely")
+        )
     rows.extend(_next_order(scores))
     if scores["next_segment"] is not None:
-        likely = _percent(scores["next_segment_probability"])
+        likely = percent(scores["next_segment_probability"])
         rows.append((f"segment in {view.horizon_days} days", f"{scores['next_segment']}, with {likely}"))
     return Part("What to expect", tuple(rows))
 
 
 def _if_ordering(view: CustomerView) -> str:
     assert view.scores is not None
-    return f"{_money(view.scores['expected_value_if_ordering'], view)} if they order"
+    return f"{money(view.scores['expected_value_if_ordering'], view.currency)} if they order"
 
 
 def _next_order(scores: Mapping[str, Any]) -> Iterator[Row]:
@@ -142,7 +146,7 @@ def _why(view: CustomerView) -> Part:
 def _habits(view: CustomerView) -> Part:
     rows = []
     for row in _rows(view.habits):
-        shown = [_figure(value, row["unit"], view) for value in (row["lately"], row["usually"])]
+        shown = [figure(value, row["unit"], view.currency) for value in (row["lately"], row["usually"])]
         ratio = "–" if pd.isna(row["ratio"]) else f"{row['ratio']:.1f} ×"
         rows.append((row["what"], *shown, ratio))
     return Part("Against their own habit", tuple(rows), ("", "lately", "usually", ""), (1, 2, 3))
@@ -153,8 +157,8 @@ def _history(view: CustomerView) -> Part:
     rows = []
     for row in _rows(view.history):
         bar = _BARS[round(8 * row["orders"] / most)] if most else " "
-        money = _money(row["amount"], view)
-        rows.append((row["as_of"], row["segment"], f"{row['orders']}", bar, money, f"{row['events']}"))
+        spent = money(row["amount"], view.currency)
+        rows.append((row["as_of"], row["segment"], f"{row['orders']}", bar, spent, f"{row['events']}"))
     head = ("as of", "segment", "orders", "", "amount", "events")
     return Part(
         "Where they stood", tuple(rows), head, (2, 4, 5), "Orders, amount and events are of the 30 days before."
@@ -163,17 +167,17 @@ def _history(view: CustomerView) -> Part:
 
 def _timeline(view: CustomerView) -> Part:
     rows = [
-        (row["on"], row["what"], _counted(row["kind"], row["count"]), _amount(row["amount"], view))
+        (row["on"], row["what"], _counted(row["kind"], row["count"]), amount_or_nothing(row["amount"], view.currency))
         for row in _rows(view.timeline.head(_LINES))
     ]
     more = len(view.timeline) - len(rows)
-    note = f"{_count(more, 'earlier line')} more; --json has them all." if more else ""
+    note = f"{counted(more, 'earlier line')} more; --json has them all." if more else ""
     return Part("What happened", tuple(rows), ("on", "what", "", "amount"), (3,), note)
 
 
 def _counted(kind: str, count: int) -> str:
     if kind in ("order", "return"):
-        return _count(count, "line")
+        return counted(count, "line")
     return f"{count} times" if count > 1 else ""
 
 
@@ -182,8 +186,8 @@ def _favourites(view: CustomerView) -> Part:
         (
             row["kind"],
             row["name"],
-            _money(row["amount"], view),
-            _percent(row["share"]),
+            money(row["amount"], view.currency),
+            percent(row["share"]),
             f"{row['orders']}",
             row["last_on"],
         )
@@ -194,19 +198,19 @@ def _favourites(view: CustomerView) -> Part:
 
 def _service(view: CustomerView) -> Part:
     told = {name: value for name, value in view.service.items() if value is not None and value != 0}
-    rows = tuple((_words(name), _plain(name, value, view)) for name, value in told.items())
+    rows = tuple((in_words(name), _plain(name, value, view)) for name, value in told.items())
     return Part("Service", rows or (("", "no ticket, rating or return so far"),))
 
 
 def _plain(name: str, value: Any, view: CustomerView) -> str:
     if isinstance(value, float):
-        return _money(value, view) if "amount" in name else f"{value:.1f}"
+        return money(value, view.currency) if "amount" in name else f"{value:.1f}"
     return str(value)
 
 
 def _campaigns(view: CustomerView) -> Part:
     rows = [
-        (row["on"], row["campaign"], _or_dash(row["arm"]), _or_dash(row["channel"]), _answered(row["answered_on"]))
+        (row["on"], row["campaign"], or_dash(row["arm"]), or_dash(row["channel"]), _answered(row["answered_on"]))
         for row in _rows(view.contacts)
     ]
     rows += [
@@ -224,44 +228,3 @@ def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _answered(on: Any) -> str:
     return "" if on is None or pd.isna(on) else f"order on {on}"
-
-
-def _or_dash(value: Any) -> str:
-    return "–" if value is None or pd.isna(value) else str(value)
-
-
-def _words(name: str) -> str:
-    """Turn a column's name into words.
-
-    >>> _words("tickets_last_365d"), _words("created_on")
-    ('tickets in the last 365 days', 'created on')
-    """
-    head, _, days = name.partition("_last_")
-    window = f" in the last {days.removesuffix('d')} days" if days.endswith("d") and days[:-1].isdigit() else ""
-    return (head + window if window else name).replace("_", " ")
-
-
-def _money(value: float, view: CustomerView) -> str:
-    return f"{value:,.2f} {view.currency}"
-
-
-def _amount(value: float, view: CustomerView) -> str:
-    return "" if pd.isna(value) else _money(value, view)
-
-
-def _figure(value: float, unit: str, view: CustomerView) -> str:
-    if pd.isna(value):
-        return "–"
-    return _money(value, view) if unit == "money" else f"{value:,.0f} days" if unit == "days" else f"{value:,.1f}"
-
-
-def _percent(share: float | None) -> str:
-    return "–" if share is None or pd.isna(share) else f"{share:.0%}"
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number:,} {word}{'' if number == 1 else 's'}"
-
-
-def _yes(said: bool | None) -> str:
-    return {True: "yes", False: "no", None: "not said"}[said]

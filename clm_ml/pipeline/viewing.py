@@ -83,11 +83,10 @@ def customer(
     tables = read_customer(config, customer_id, day, progress)
     day = tables.complete_until if day is None else day
     progress("looking", 0, 1)
-    learned, warnings = _model(config, tables, model, box)
     prepared = prepare(tables)
-    snapshot = take_snapshot(prepared, day)
-    if not tables.engine.count(snapshot.customer_ids()):
+    if not tables.engine.count(take_snapshot(prepared, day).customer_ids()):
         refuse_unknown(config, tables, day)
+    learned, warnings = _model(config, tables, model, box)
     seen = _Seen(config, tables, prepared, known_rows(tables, day), learned)
     view = _view(seen, customer_id, None if box is None else _row_of(box, customer_id), reveal, warnings)
     tables.engine.close()
