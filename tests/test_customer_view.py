@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from datetime import date
+from html.parser import HTMLParser
 from pathlib import Path
 
 import duckdb
@@ -546,3 +548,25 @@ def test_a_view_agrees_with_plain_sql_on_the_shop_that_ships(tmp_path):
         assert [tuple(row) for row in view.favourites[["name", "amount"]].values.tolist()] == best
         told = view.service
         assert (told["returned_lines_last_365d"], told["returned_amount_last_365d"]) == back[0]
+
+
+class _Nesting(HTMLParser):
+    """Notes whether every tag is closed in its order."""
+
+    def __init__(self):
+        super().__init__()
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag, attrs):
+        self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_the_page_is_whole_html_that_fixes_no_colour_of_text_or_ground(tmp_path):
+    html = clm.customer(written(tmp_path, {"orders": ORDERS, "events": EVENTS}), "a", as_of="2024-07-01")._repr_html_()
+    nesting = _Nesting()
+    nesting.feed(html)
+    assert nesting.open == []
+    assert not re.search(r"(?<![-\w])(color|background(-color)?):(?!none)", html)

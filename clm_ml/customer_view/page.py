@@ -9,17 +9,18 @@ from clm_ml.customer_view.telling import Part
 
 __all__ = ["page"]
 
-#: No colours of text or ground of its own, so that it is read on light and on dark; lines are halfway between.
+#: No colours of text or ground of its own, so that it is read on light and on dark; lines are halfway between. Selectors
+#: say more than they need, since notebooks have a style for tables of their own.
 _STYLE = """
-.clm-view{max-width:60em;line-height:1.4}
-.clm-view h3{margin:.2em 0}
-.clm-view h4{margin:1em 0 .3em;padding-bottom:.15em;border-bottom:1px solid #8888}
-.clm-view table{border-collapse:collapse;background:none;width:100%}
-.clm-view th,.clm-view td{text-align:left;vertical-align:top;padding:.12em .9em .12em 0;background:none;border:0}
-.clm-view th{font-weight:600;opacity:.75;white-space:nowrap}
-.clm-view .n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
-.clm-view .note{opacity:.7;font-size:.9em}
-.clm-view .warning{border-left:3px solid #c80;padding-left:.7em}
+div.clm-view{max-width:60em;line-height:1.4}
+div.clm-view h3{margin:.2em 0}
+div.clm-view h4{margin:1em 0 .3em;padding-bottom:.15em;border-bottom:1px solid #8888}
+div.clm-view section table{border-collapse:collapse;background:none;width:100%;table-layout:auto;margin:0}
+div.clm-view section th,div.clm-view section td{text-align:left;vertical-align:top;padding:.12em .9em .12em 0;border:0}
+div.clm-view section th{font-weight:600;opacity:.75;white-space:nowrap}
+div.clm-view section .n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
+div.clm-view .note{opacity:.7;font-size:.9em}
+div.clm-view .warning{border-left:3px solid #c80;padding-left:.7em}
 """
 
 

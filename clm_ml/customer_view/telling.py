@@ -63,7 +63,7 @@ def parts_of(view: CustomerView) -> tuple[Part, ...]:
 
 def _in_short(view: CustomerView) -> Part:
     person = ", ".join(f"{in_words(name)} {value}" for name, value in view.person.items() if value is not None)
-    rows = [("who", person or "the shop's customer table does not tell")]
+    rows = [("who", person or "no row of a customer table tells")]
     if view.scores is not None:
         target = view.play.target if view.play is not None else ""
         rows.append(("segment", f"{view.scores['segment']} ({view.scores['phase']}): {target}"))
@@ -112,7 +112,8 @@ def _ahead(view: CustomerView) -> Part:
     scores = view.scores
     if scores is None or scores["order_probability"] is None:
         return Part("", ())
-    rows: list[Row] = [(f"an order in {view.horizon_days} days", percent(scores["order_probability"]))]
+    churn = "" if scores["churn_probability"] is None else f"; churn probability {percent(scores['churn_probability'])}"
+    rows: list[Row] = [(f"an order in {view.horizon_days} days", f"{percent(scores['order_probability'])}{churn}")]
     rows.append(("expected value", f"{money(scores['expected_value'], view.currency)}; {_if_ordering(view)}"))
     if scores["value_at_risk"] is not None:
         rows.append(
@@ -120,8 +121,7 @@ def _ahead(view: CustomerView) -> Part:
         )
     rows.extend(_next_order(scores))
     if scores["next_segment"] is not None:
-        likely = percent(scores["next_segment_probability"])
-        rows.append((f"segment in {view.horizon_days} days", f"{scores['next_segment']}, with {likely}"))
+        rows.append((f"segment in {view.horizon_days} days", _next_segment(scores)))
     return Part("What to expect", tuple(rows))
 
 
@@ -134,9 +134,19 @@ def _next_order(scores: Mapping[str, Any]) -> Iterator[Row]:
     likely, earliest, latest = (scores[f"next_order_{name}on"] for name in ("", "earliest_", "latest_"))
     if likely is None and earliest is None:
         return
-    first = "later than can be said" if likely is None else f"by {likely}, as likely as not"
-    span = f"four times in five between {earliest} and {latest}" if earliest and latest else "no end can be given"
+    first = "as likely as not later than can be said" if likely is None else f"by {likely}, as likely as not"
+    span = f"by {earliest} with one chance in ten"
+    if latest is not None:
+        span = f"between {earliest} and {latest} with four chances in five"
     yield "next order", f"{first}; {span}"
+
+
+def _next_segment(scores: Mapping[str, Any]) -> str:
+    """Tell the likeliest segment ahead, and how likely the two are that cost most."""
+    names = [name for name in ("at_risk", "cannot_lose") if scores.get(f"becomes_{name}_probability") is not None]
+    feared = [f"{name} {percent(scores[f'becomes_{name}_probability'])}" for name in names]
+    likely = f"{scores['next_segment']} {percent(scores['next_segment_probability'])}"
+    return "; ".join([likely, ", ".join(feared)]) if feared else likely
 
 
 def _why(view: CustomerView) -> Part:
@@ -171,7 +181,7 @@ def _timeline(view: CustomerView) -> Part:
         for row in _rows(view.timeline.head(_LINES))
     ]
     more = len(view.timeline) - len(rows)
-    note = f"{counted(more, 'earlier line')} more; --json has them all." if more else ""
+    note = f"Left out: {counted(more, 'earlier line')}; --json has them all." if more else ""
     return Part("What happened", tuple(rows), ("on", "what", "", "amount"), (3,), note)
 
 

@@ -43,8 +43,16 @@ def figure(value: float, unit: str, currency: str) -> str:
 
 
 def percent(share: float | None) -> str:
-    """Write a share as a percentage; a dash where there is none."""
-    return "–" if share is None or pd.isna(share) else f"{share:.0%}"
+    """Write a share as a percentage; a dash where there is none, and no certainty where there is only a likelihood.
+
+    >>> percent(0.934), percent(0.001), percent(0.999), percent(1.0), percent(None)
+    ('93%', 'under 1%', 'over 99%', '100%', '–')
+    """
+    if share is None or pd.isna(share):
+        return "–"
+    if 0 < share < 0.005:
+        return "under 1%"
+    return "over 99%" if 0.995 <= share < 1 else f"{share:.0%}"
 
 
 def counted(number: int, word: str) -> str:
