@@ -557,7 +557,7 @@ class _Nesting(HTMLParser):
         super().__init__()
         self.open: list[str] = []
 
-    def handle_starttag(self, tag, attrs):
+    def handle_starttag(self, tag, attrs):  # noqa: ARG002
         self.open.append(tag)
 
     def handle_endtag(self, tag):

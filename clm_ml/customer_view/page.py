@@ -9,8 +9,8 @@ from clm_ml.customer_view.telling import Part
 
 __all__ = ["page"]
 
-#: No colours of text or ground of its own, so that it is read on light and on dark; lines are halfway between. Selectors
-#: say more than they need, since notebooks have a style for tables of their own.
+#: No colours of text or ground of its own, so that it is read on light and on dark; lines are halfway between.
+#: Selectors say more than they need, since notebooks have a style for tables of their own.
 _STYLE = """
 div.clm-view{max-width:60em;line-height:1.4}
 div.clm-view h3{margin:.2em 0}
