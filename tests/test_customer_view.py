@@ -527,10 +527,11 @@ def test_signs_that_a_terminal_could_take_for_its_own_are_shown(tmp_path):
     orders = pd.DataFrame(
         {"customer_id": ["[b]"], "ordered_at": ["2024-01-05"], "amount": [5.0], "category": ["[red]"]}
     )
-    events = pd.DataFrame({"customer_id": ["[b]"], "occurred_at": ["2024-01-06"], "event_type": ["[/]"]})
+    events = pd.DataFrame({"customer_id": ["[b]"], "occurred_at": ["2024-01-06"], "event_type": ["[/]\x1b[2J"]})
     config = written(tmp_path, {"orders": orders, "events": events})
     shown = run("customer", config.home / "clm.yaml", "[b]").stdout
     assert all(sign in shown for sign in ("[b]", "[red]", "[/]"))
+    assert "\x1b" not in shown
 
 
 # An oracle in plain SQL
@@ -584,3 +585,16 @@ def test_the_page_is_whole_html_that_fixes_no_colour_of_text_or_ground(tmp_path)
     nesting.feed(html)
     assert nesting.open == []
     assert not re.search(r"(?<![-\w])(color|background(-color)?):(?!none)", html)
+
+
+@pytest.mark.slow
+def test_spark_tells_the_same(tmp_path, spark):
+    people = pd.DataFrame({"customer_id": ["a", "b"], "may_contact": [True, None], "email": ["a@b.c", None]})
+    tables = {"orders": ORDERS, "events": EVENTS, "contacts": CONTACTS, "customers": people}
+    folders = [tmp_path / engine for engine in ("duckdb", "spark")]
+    told = []
+    for folder in folders:
+        folder.mkdir()
+        config = written(folder, tables, engine=folder.name)
+        told.append(clm.customer(config, "a", as_of="2024-07-01").facts())
+    assert told[0] == told[1]

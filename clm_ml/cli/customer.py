@@ -67,7 +67,9 @@ def tell_customer(answer: Answer, view: CustomerView) -> None:
 
     console = Console(highlight=False)
     console.width = min(console.width, _WIDEST)
-    console.print(Text(f"Customer {view.customer_id}", style="bold"), Text(f"as of {view.as_of} · {view.project}"))
+    console.print(
+        Text(_printable(f"Customer {view.customer_id}"), style="bold"), Text(f"as of {view.as_of} · {view.project}")
+    )
     for part in view.parts():
         console.print()
         console.print(Text(part.title, style="bold yellow" if part.is_warning else "bold cyan"))
@@ -91,5 +93,14 @@ def _table(part: Part) -> Any:
             no_wrap=place in part.numbers or place == 0,
         )
     for row in part.rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(_printable(cell)) for cell in row))
     return table
+
+
+def _printable(text: str) -> str:
+    r"""Leave out what would steer a terminal instead of being shown by it.
+
+    >>> _printable("a\x1b[2Jb\n")
+    'a�[2Jb�'
+    """
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
