@@ -459,6 +459,10 @@ def test_the_verb_shows_a_view_of_a_hundred_columns(shop, box, some, monkeypatch
         assert segment in done.stdout
         assert playbook()[segment].plays[0] in done.stdout
     assert done.stdout.startswith(f"Customer {customer}")
+    monkeypatch.setenv("COLUMNS", "80")
+    narrow = run("customer", shop.home / "shop.yaml", some["champion"], "--model", box).stdout
+    assert max(map(len, narrow.splitlines())) <= 80
+    assert "…" not in narrow.split("What to do")[1], "words are wrapped, not cut off"
 
 
 def test_contact_fields_are_masked_unless_they_are_to_be_revealed(shop, box, model, one_of_each):

@@ -90,7 +90,7 @@ def _table(part: Part) -> Any:
             part.head[place] if part.head else "",
             justify="right" if place in part.numbers else "left",
             style="dim" if is_name else None,
-            no_wrap=place in part.numbers or place == 0,
+            no_wrap=place in part.numbers or is_name,
         )
     for row in part.rows:
         table.add_row(*(Text(_printable(cell)) for cell in row))
