@@ -180,6 +180,7 @@ def collect_examples(
     tick: Callable[[str], None] = lambda _: None,
     *,
     with_open: bool = False,
+    giving_back: bool = False,
     when_read: Callable[[], None] = lambda: None,
 ) -> Examples:
     """Describe everyone at each as_of, and put beside it what came in the label window.
@@ -193,7 +194,8 @@ def collect_examples(
         tick: called after each as_of, with its date.
         with_open: whether to describe them on the day `known_by` as well, whose labels are open; as_ofs may then be
             none, if no window is closed yet.
-        when_read: called when the tables are needed no more: who then gives them back leaves their memory to the frame.
+        giving_back: whether nobody else needs what is prepared: its memory is then left to what is made of it.
+        when_read: called when the tables are needed no more: who closes the engine then leaves its memory to the frame.
 
     Raises:
         TimelineError: if a label window is not closed.
@@ -204,6 +206,8 @@ def collect_examples(
     engine = prepared.tables.engine
     share = min(1.0, config.train.max_examples / max(1, engine.count(people) * len(as_ofs)))
     asked = prepared if share == 1.0 else only(prepared, engine.sample(people, "customer_id", share))
+    if giving_back and asked is not prepared:
+        prepared.drop()
     orders, parts = orders_known_by(asked, known_by), []
     for as_of in sorted(as_ofs):
         window = label_window(as_of, config.task.horizon_days)
@@ -216,7 +220,7 @@ def collect_examples(
         tick(date_of(as_of).isoformat())
     described = build_features(take_snapshot(asked, known_by), config.task) if with_open else None
     open_parts = None if described is None else [_narrow(batch) for batch in engine.batches(described, "customer_id")]
-    if asked is not prepared:
+    if giving_back or asked is not prepared:
         asked.drop()
     when_read()
     opened = None if open_parts is None else _frame(open_parts)

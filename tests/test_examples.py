@@ -222,6 +222,18 @@ def test_a_sample_is_taken_of_every_table_and_given_back(shop, crowd):
     assert tables.engine.rows("SELECT count(*) FROM duckdb_tables()")[0][0] == before[0][0] + 1
 
 
+@pytest.mark.parametrize("most", [1000, 10**6])
+def test_what_is_prepared_may_be_given_back_as_well(shop, crowd, most):
+    tables = shop(*crowd, [("p1", "2024-01-06", "spring", None)])
+    config, days = config_with(14, max_examples=most), [parse_day("2024-03-01")]
+    whole = collect_examples(prepare(tables), config, days, END)
+    before = tables.engine.rows("SELECT count(*) FROM duckdb_tables()")[0][0]
+    prepared = prepare(tables)
+    is_all = collect_examples(prepared, config, days, END, giving_back=True)
+    assert tables.engine.rows("SELECT count(*) FROM duckdb_tables()")[0][0] == before + (most == 1000)
+    pd.testing.assert_frame_equal(is_all.frame, whole.frame, check_exact=True)
+
+
 def test_whoever_is_sampled_has_the_row_they_have_among_everyone(shop, crowd):
     tables, days = shop(*crowd), [parse_day("2024-03-01")]
     config = config_with(14, max_examples=1000)

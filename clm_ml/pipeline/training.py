@@ -140,12 +140,10 @@ def _collected(kept: Kept, day: int, progress: Progress, closing: bool) -> Examp
     def tick(_: str) -> None:
         progress("examples", next(done), len(as_ofs))
 
-    def give_back() -> None:
-        prepared.drop()
-        if closing:
-            kept.tables.engine.close()
-
-    return collect_examples(prepared, kept.config, as_ofs, day, tick, with_open=True, when_read=give_back)
+    when_read = kept.tables.engine.close if closing else lambda: None
+    return collect_examples(
+        prepared, kept.config, as_ofs, day, tick, with_open=True, giving_back=True, when_read=when_read
+    )
 
 
 def _judged(
