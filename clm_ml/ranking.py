@@ -170,6 +170,6 @@ def _affordable(costs: Sequence[int], is_member: Sequence[bool], money: int) -> 
 def _told(taken: pd.DataFrame, plan: ListPlan, plays: Mapping[str, Play]) -> pd.DataFrame:
     return taken.assign(
         rank=np.arange(1, len(taken) + 1),
-        play=taken["segment"].map({segment: play.plays[0] for segment, play in plays.items()}),
+        play=taken["segment"].map({segment: play.plays[0] for segment, play in plays.items() if play.plays}),
         ranked_by=f"expected profit (assumed save rate {plan.assumed_save_rate:g})",
     ).reset_index(drop=True)

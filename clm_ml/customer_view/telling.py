@@ -90,7 +90,7 @@ def _to_do(view: CustomerView) -> Part:
     permission, play = view.permission, view.play
     rows = [("may we", _permission(view))]
     if play is not None:
-        rows += [("goal", play.goal), ("play", play.plays[0])]
+        rows += [("goal", play.goal), *(("play", best) for best in play.plays[:1])]
         rows += [("else", "; ".join(play.plays[1:]))] if play.plays[1:] else []
         cost = "" if play.contact_cost is None else f", {play.contact_cost:,.2f} {view.currency} a contact"
         trouble = f"; but this customer {view.channel_trouble}" if view.channel_trouble else ""
