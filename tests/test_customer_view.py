@@ -366,6 +366,17 @@ def test_a_scores_box_tells_its_own_row(shop, box, scores, rows, one_of_each):
     assert view.facts() == clm.customer(shop, customer, model=box).facts()
 
 
+def test_a_scores_box_tells_its_row_though_its_model_is_gone(shop, box, scores, one_of_each):
+    customer = one_of_each["champion"]
+    box.rename(box.with_name("elsewhere"))
+    try:
+        view = clm.customer(shop, customer, scores=scores)
+    finally:
+        box.with_name("elsewhere").rename(box)
+    assert (view.segment, len(view.reasons), view.habits.empty, view.history.empty) == ("champion", 3, True, True)
+    assert any("the model that made the scores is not where it was" in warning for warning in view.warnings)
+
+
 def test_segments_before_are_those_that_scoring_at_that_day_would_give(shop, model, rows):
     people = rows["customer_id"].to_pylist()[::70]
     tables = read_tables(shop)

@@ -29,7 +29,7 @@ from clm_ml.customer_view import (
     time_line,
     who,
 )
-from clm_ml.errors import DataError, ModelError, UsageError
+from clm_ml.errors import ArtifactError, DataError, ModelError, UsageError
 from clm_ml.features import build_features
 from clm_ml.lifecycle import playbook
 from clm_ml.model import REASONS, Model, load_model
@@ -124,17 +124,15 @@ def _model(
     config: Config, tables: Tables, named: Model | str | Path | None, box: Box | None
 ) -> tuple[Model | None, tuple[str, ...]]:
     """Find the model: the one named, the one that made the scores, or the champion, which need not be there."""
-    warnings = tables.warnings
-    if isinstance(named, Model):
-        model: Model | None = named
-    elif named is not None:
-        model = load_model(find_model(config, str(named)))
+    warnings, model = tables.warnings, named if isinstance(named, Model) else None
+    if named is not None:
+        model = model or load_model(find_model(config, str(named)))
     elif box is not None:
-        model = find_same_model(box, config)
+        with suppress(ArtifactError, ModelError):
+            model = find_same_model(box, config)
         lost = "the model that made the scores is not where it was: no habits and no history of segments."
         warnings = (*warnings, *(() if model is not None else (lost,)))
     else:
-        model = None
         with suppress(ModelError):
             model = load_model(find_model(config, f"models:/{config.project}@champion"))
         none = "there is no champion yet: no scores, no segment, no play; train a model, or name one with --model."
