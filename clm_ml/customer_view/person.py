@@ -20,7 +20,7 @@ _FORBIDS = {
     "suppressed": "is on the file of those never to contact",
     "no consent": "has not said yes to being contacted",
     "objects to profiling": "objects to profiling",
-    "in another live campaign": "is in another campaign that is still going on",
+    "in another live campaign": "is in a campaign that is still going on",
 }
 _NOT_LISTED = {
     "never ordered": "has never ordered",
