@@ -16,9 +16,21 @@ if TYPE_CHECKING:
     from clm_ml.config import Config, load_config
     from clm_ml.datasets import online_retail_config, online_retail_path, simulate
     from clm_ml.errors import ClmError
-    from clm_ml.lifecycle import playbook
+    from clm_ml.lifecycle import playbook, vocabularies
     from clm_ml.model import Model, OrderClassifier, load_model
-    from clm_ml.pipeline import backtest, check, cohorts, describe, export, kpis, rank, score, train, train_box
+    from clm_ml.pipeline import (
+        backtest,
+        check,
+        cohorts,
+        customer,
+        describe,
+        export,
+        kpis,
+        rank,
+        score,
+        train,
+        train_box,
+    )
     from clm_ml.tables import Tables, read_tables
 
 __all__ = [
@@ -30,6 +42,7 @@ __all__ = [
     "backtest",
     "check",
     "cohorts",
+    "customer",
     "describe",
     "export",
     "kpis",
@@ -44,18 +57,20 @@ __all__ = [
     "simulate",
     "train",
     "train_box",
+    "vocabularies",
 ]
 
 _HOMES = {
     "config": ("Config", "load_config"),
     "datasets": ("online_retail_config", "online_retail_path", "simulate"),
     "errors": ("ClmError",),
-    "lifecycle": ("playbook",),
+    "lifecycle": ("playbook", "vocabularies"),
     "model": ("Model", "OrderClassifier", "load_model"),
     "pipeline": (
         "backtest",
         "check",
         "cohorts",
+        "customer",
         "describe",
         "export",
         "kpis",

@@ -97,18 +97,31 @@ class Ledger:
         rows = self._connection.execute("SELECT customer_id, arm FROM assignments WHERE campaign = ?", (campaign,))
         return dict(rows.fetchall())
 
-    def reserved(self, campaign: str, day: str) -> set[str]:
+    def reserved(self, campaign: str | None, day: str) -> set[str]:
         """List who is in another campaign that is live on a day (ISO), in whichever arm: until its horizon ends.
 
         Whoever is in a campaign sent after the day, but less than its horizon after, is listed too: older scores do
-        not free them.
+        not free them. Without a campaign all others are meant.
         """
         rows = self._connection.execute(
-            "SELECT DISTINCT customer_id FROM assignments WHERE campaign <> ? "
+            "SELECT DISTINCT customer_id FROM assignments WHERE campaign IS NOT ? "
             "AND ? < date(sent_on, horizon_days || ' days') AND sent_on < date(?, horizon_days || ' days')",
             (campaign, day, day),
         )
         return {row[0] for row in rows.fetchall()}
+
+    def of(self, customer_id: str) -> pd.DataFrame:
+        """Give one customer's rows, in the order in which they were sent.
+
+        Columns: campaign, arm, rank, sent_on, horizon_days, and ends_on, the day on which the campaign's horizon ends.
+        """
+        columns = ("campaign", "arm", "rank", "sent_on", "horizon_days", "ends_on")
+        rows = self._connection.execute(
+            "SELECT campaign, arm, rank, sent_on, horizon_days, date(sent_on, horizon_days || ' days') "
+            "FROM assignments WHERE customer_id = ? ORDER BY sent_on, campaign",
+            (customer_id,),
+        )
+        return pd.DataFrame(rows.fetchall(), columns=list(columns))
 
     def record(self, assigned: pd.DataFrame) -> dict[str, str]:
         """Add who is not yet in it, all of them or none, and give everyone's arm: the ledger's wins.

@@ -7,9 +7,10 @@ the first step that applies, and is counted there.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import lcm
 from typing import Any
 
 import numpy as np
@@ -17,9 +18,9 @@ import pandas as pd
 
 from clm_ml.config import ListPlan
 from clm_ml.errors import CampaignError
-from clm_ml.lifecycle import playbook
+from clm_ml.lifecycle import Play, playbook
 
-__all__ = ["Ranked", "rank_customers"]
+__all__ = ["Ranked", "find_refusals", "rank_customers"]
 
 Bools = np.ndarray[Any, np.dtype[np.bool_]]
 
@@ -44,12 +45,14 @@ def rank_customers(
     consent: pd.DataFrame | None = None,
     reserved: Iterable[str] = (),
     members: Iterable[str] = (),
+    plays: Mapping[str, Play] | None = None,
 ) -> Ranked:
     """Rank by expected profit, `churn_probability × save rate × margin × value if ordering − contact cost`.
 
-    The save rate is assumed (`assumed_save_rate`), until a campaign has measured it: the order does not depend on it,
-    the money does. Customers are taken while their expected profit is positive and the budget lasts; ties go to the
-    smaller customer_id.
+    The save rate is assumed (`assumed_save_rate`), until a campaign has measured it: where all contacts cost the same,
+    the order does not depend on it, the money does. Customers are taken while their expected profit is positive and the
+    budget lasts, those first whose profit is the largest for what their contact costs; ties go to the larger profit,
+    then to the smaller customer_id.
 
     Args:
         scores: one row a customer, as a scores box has them; or many such frames, of which only those who are left
@@ -61,64 +64,73 @@ def rank_customers(
             for it.
         reserved: customers in another campaign that is still going on.
         members: customers who are in this campaign already: they stay, but for suppression and consent.
+        plays: what to do with each segment, and what its contact costs where that is not `plan.contact_cost`; the
+            playbook as it comes, if not given.
 
     Raises:
         CampaignError: if nobody is left, saying where they went.
     """
-    kept, dropped = [], Counter[str]()
-    known = None if consent is None else consent.set_index("customer_id")
+    kept, dropped, plays = [], Counter[str](), plays or playbook()
+    consent = None if consent is None else consent.set_index("customer_id")  # once, for all frames
     who = {"suppressed": set(suppressed), "reserved": set(reserved), "members": set(members)}
     for part in [scores] if isinstance(scores, pd.DataFrame) else scores:
-        left, fallen = _left(part, plan, known, **who)
-        kept.append(left)
-        dropped.update(fallen)
+        falls = find_refusals(part, plan, consent=consent, plays=plays, **who)
+        is_first = falls & (falls.cumsum(axis=1) == 1)
+        dropped.update({str(step): int(count) for step, count in is_first.sum().items()})
+        left = _with_profit(part, plan, plays).assign(is_member=part["customer_id"].isin(who["members"]))
+        kept.append(left[~falls.any(axis=1)])
     frame = pd.concat(kept, ignore_index=True)
     taken = _within_budget(frame, plan)
     counts = {**dropped, "over the budget": len(frame) - len(taken)}
     if taken.empty:
         told = ", ".join(f"{step} {count:,}" for step, count in counts.items() if count)
         raise CampaignError(f"nobody is left to contact ({told or 'the scores have no rows'}); see list in the config.")
-    return Ranked(_told(taken, plan), counts)
+    return Ranked(_told(taken, plan, plays), counts)
 
 
-def _left(
+def find_refusals(
     scores: pd.DataFrame,
     plan: ListPlan,
-    consent: pd.DataFrame | None,
     *,
-    suppressed: set[str],
-    reserved: set[str],
-    members: set[str],
-) -> tuple[pd.DataFrame, dict[str, int]]:
-    """Leave out, step by step, whoever may not or need not be contacted, and count them by the first step."""
-    frame = scores.assign(expected_profit=_expected_profit(scores, plan)).reset_index(drop=True)
-    ids = frame["customer_id"]
-    is_member = ids.isin(members).to_numpy()
+    suppressed: Iterable[str] = (),
+    consent: pd.DataFrame | None = None,
+    reserved: Iterable[str] = (),
+    members: Iterable[str] = (),
+    plays: Mapping[str, Play] | None = None,
+) -> pd.DataFrame:
+    """Tell of every customer which steps leave them out, whether or not an earlier one does.
+
+    Grain: the rows of the scores. One boolean column a step, in the order of work; steps about consent only where it
+    is known. The arguments are those of `rank_customers`; what is over the budget, only a whole list can tell.
+    """
+    ids, profit = scores["customer_id"], _with_profit(scores, plan, plays or playbook())["expected_profit"]
+    is_new = ~ids.isin(set(members))
     steps = {
-        "suppressed": ids.isin(suppressed).to_numpy(),
+        "suppressed": ids.isin(set(suppressed)),
         **_without_consent(ids, consent),
-        "never ordered": frame["churn_probability"].isna().to_numpy(),
-        "other segment": ~frame["segment"].isin(plan.segments).to_numpy() & ~is_member,
-        "in another live campaign": ids.isin(reserved).to_numpy() & ~is_member,
-        "not worth the contact": ~(frame["expected_profit"] > 0).to_numpy() & ~is_member,
+        "never ordered": scores["churn_probability"].isna(),
+        "other segment": ~scores["segment"].isin(plan.segments) & is_new,
+        "in another live campaign": ids.isin(set(reserved)) & is_new,
+        "not worth the contact": ~(profit > 0) & is_new,
     }
-    left, dropped = np.ones(len(frame), dtype=np.bool_), {}
-    for step, falls in steps.items():
-        dropped[step] = int((left & falls).sum())
-        left &= ~falls
-    return frame.assign(is_member=is_member)[left], dropped
+    return pd.DataFrame(steps, index=scores.index).astype(bool)
 
 
-def _expected_profit(scores: pd.DataFrame, plan: ListPlan) -> pd.Series[float]:
+def _with_profit(scores: pd.DataFrame, plan: ListPlan, plays: Mapping[str, Play]) -> pd.DataFrame:
+    """Add what a contact costs, and what it is expected to earn after that."""
+    own = {name: play.contact_cost for name, play in plays.items() if play.contact_cost is not None}
+    cost = scores["segment"].map(own).astype(np.float64).fillna(plan.contact_cost)
     effect = scores["churn_probability"].astype(np.float64) * plan.assumed_save_rate
-    return effect * plan.margin * scores["expected_value_if_ordering"] - plan.contact_cost
+    profit = effect * plan.margin * scores["expected_value_if_ordering"] - cost
+    return scores.assign(expected_profit=profit, contact_cost=cost)
 
 
 def _without_consent(ids: pd.Series[str], consent: pd.DataFrame | None) -> dict[str, Bools]:
     """Find who has not said yes to being contacted, and who objects to profiling."""
     if consent is None:
         return {}
-    known = consent.reindex(ids)
+    known = consent.set_index("customer_id") if "customer_id" in consent else consent
+    known = known.reindex(ids)
     steps = {}
     if "may_contact" in known:
         steps["no consent"] = ~known["may_contact"].isin([True]).to_numpy()
@@ -128,22 +140,36 @@ def _without_consent(ids: pd.Series[str], consent: pd.DataFrame | None) -> dict[
 
 
 def _within_budget(frame: pd.DataFrame, plan: ListPlan) -> pd.DataFrame:
-    """Take the best the money lasts for: members first, since they were promised."""
-    affordable = max(0, _contacts(plan) - int(frame["is_member"].sum()))
-    ranked = frame.sort_values(["expected_profit", "customer_id"], ascending=[False, True])
-    is_new = ~ranked["is_member"]
-    return ranked[~is_new | (is_new.cumsum() <= affordable)].drop(columns="is_member")
+    """Take the best the money lasts for: members first, since they were promised; pass over the too dear."""
+    by = {"earned": frame["expected_profit"] / frame["contact_cost"]}
+    order = ["earned", "expected_profit", "customer_id"]
+    ranked = frame.assign(**by).sort_values(order, ascending=[False, False, True]).drop(columns="earned")
+    wholes, money = _in_wholes(ranked["contact_cost"], plan.budget)
+    taken = _affordable(wholes, ranked["is_member"].tolist(), money)
+    return ranked[np.asarray(taken, dtype=np.bool_)].drop(columns=["is_member", "contact_cost"])
 
 
-def _contacts(plan: ListPlan) -> int:
-    """Count the contacts the budget pays for, in the decimals that were written: .3 pays for three of .1."""
-    return int(Fraction(str(plan.budget)) / Fraction(str(plan.contact_cost)))
+def _in_wholes(costs: pd.Series[float], budget: float) -> tuple[list[int], int]:
+    """Write money as whole numbers of one unit, in the decimals that were written: .3 pays for three of .1."""
+    exact = {cost: Fraction(str(cost)) for cost in (*costs.unique().tolist(), budget)}
+    unit = lcm(*(cost.denominator for cost in exact.values()))
+    wholes = {cost: int(fraction * unit) for cost, fraction in exact.items()}
+    return costs.map(wholes).tolist(), wholes[budget]
 
 
-def _told(taken: pd.DataFrame, plan: ListPlan) -> pd.DataFrame:
-    plays = {segment: play.plays[0] for segment, play in playbook().items()}
+def _affordable(costs: Sequence[int], is_member: Sequence[bool], money: int) -> list[bool]:
+    """Say of each, the best first, whether they are taken: members always, others while the rest of the money lasts."""
+    money -= sum(cost for cost, old in zip(costs, is_member, strict=True) if old)
+    taken = []
+    for cost, old in zip(costs, is_member, strict=True):
+        taken.append(old or cost <= money)
+        money -= cost if taken[-1] and not old else 0
+    return taken
+
+
+def _told(taken: pd.DataFrame, plan: ListPlan, plays: Mapping[str, Play]) -> pd.DataFrame:
     return taken.assign(
         rank=np.arange(1, len(taken) + 1),
-        play=taken["segment"].map(plays),
+        play=taken["segment"].map({segment: play.plays[0] for segment, play in plays.items() if play.plays}),
         ranked_by=f"expected profit (assumed save rate {plan.assumed_save_rate:g})",
     ).reset_index(drop=True)

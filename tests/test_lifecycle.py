@@ -1,6 +1,9 @@
 """Each segment has its play, and each threshold is told with what then came."""
 
+import re
+from dataclasses import replace
 from importlib import resources
+from pathlib import Path
 
 import narwhals as nw
 import pandas as pd
@@ -8,9 +11,12 @@ import polars as pl
 import pytest
 import yaml
 
-from clm_ml.lifecycle import lapse_sensitivity, later_orders, long_gap, playbook
+import clm_ml
+from clm_ml.config import SEGMENT_NAMES, load_config
+from clm_ml.errors import ConfigError
+from clm_ml.lifecycle import lapse_sensitivity, later_orders, long_gap, playbook, vocabularies
 from clm_ml.lifecycle.lapse import THRESHOLDS
-from clm_ml.segments import PHASES
+from clm_ml.segments import PHASES, SEGMENTS
 from clm_ml.timeline import Window
 
 
@@ -24,6 +30,7 @@ def test_the_playbook_holds_exactly_the_segments_in_the_order_of_the_lifecycle()
 def test_every_segment_is_told_in_words_of_its_own():
     plays = playbook().values()
     assert all(play.target.endswith(".") and play.goal.endswith(".") for play in plays)
+    assert {play.channel for play in plays} == {"site", "email", "phone"}
     assert all(len(play.plays) >= 2 and all(isinstance(words, str) for words in play.plays) for play in plays)
     words = [text for play in plays for text in (play.target, play.goal, *play.plays)]
     assert len(set(words)) == len(words)
@@ -73,3 +80,60 @@ def test_the_long_gap_is_one_that_happened_and_ends_85_percent(gaps, long):
 def test_without_gaps_there_is_no_long_gap():
     assert pd.isna(long_gap([]))
     assert pd.isna(long_gap([None]))
+
+
+def written(tmp_path, playbook: dict):
+    """Write the smallest config with a playbook, and load it."""
+    orders = {"source": "orders.csv", "columns": {"customer_id": "c", "ordered_at": "d", "amount": "a"}}
+    content = {"project": "drawn", "tables": {"orders": orders}, "list": {"contact_cost": 0.5}, "playbook": playbook}
+    path = tmp_path / "clm.yaml"
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
+    return load_config(path)
+
+
+def test_a_project_says_only_what_it_does_otherwise(tmp_path):
+    own = {"cannot_lose": {"plays": ["Ring them", "Write by hand"], "contact_cost": 8.0}, "loyal": {"channel": "post"}}
+    plays, usual = playbook(written(tmp_path, own)), playbook()
+    assert list(plays) == list(usual)
+    assert plays["cannot_lose"] == replace(usual["cannot_lose"], plays=("Ring them", "Write by hand"), contact_cost=8.0)
+    assert plays["loyal"] == replace(usual["loyal"], channel="post", contact_cost=0.5)
+    assert plays["at_risk"] == replace(usual["at_risk"], contact_cost=0.5)
+    assert {play.contact_cost for play in usual.values()} == {None}
+
+
+@pytest.mark.parametrize(
+    ("own", "said"),
+    [
+        ({"atrisk": {"goal": "x"}}, "clm.yaml:11: playbook: 'atrisk' is no segment; did you mean 'at_risk'?"),
+        ({"vip": {"goal": "x"}}, "'vip' is no segment; there are engaged_visitor, loyal_visitor, "),
+        ({"at_risk": {"gaol": "x"}}, "clm.yaml:13: playbook.at_risk.gaol: unknown key; did you mean 'goal'?"),
+        ({"at_risk": {"plays": []}}, "clm.yaml:13: playbook.at_risk.plays: "),
+        ({"at_risk": {"contact_cost": 0}}, "clm.yaml:13: playbook.at_risk.contact_cost: must be greater than 0"),
+    ],
+)
+def test_a_playbook_for_nobody_or_of_unknown_keys_is_refused_with_its_line(tmp_path, own, said):
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        written(tmp_path, own)
+
+
+def test_the_config_and_the_segments_have_the_same_names():
+    assert SEGMENT_NAMES == SEGMENTS
+
+
+def test_every_segment_has_a_stage_in_every_vocabulary():
+    table = vocabularies()
+    assert dict(zip(table["segment"], table["phase"], strict=True)) == PHASES
+    text = resources.files("clm_ml.lifecycle").joinpath("vocabularies.yaml").read_text(encoding="utf-8")
+    for name, words in yaml.safe_load(text).items():
+        assert len(words["stages"]) == len(set(words["stages"])) == 5
+        assert set(words["phases"]) == set(PHASES.values())
+        assert set(words["segments"]) <= set(SEGMENTS)
+        assert set(table[name]) == set(words["stages"]), "every stage has a segment, and no segment another's word"
+
+
+def test_the_readme_has_the_table_of_vocabularies():
+    readme = Path(clm_ml.__file__).parent.parent / "README.md"
+    if not readme.exists():
+        pytest.skip("there is no README beside an installed package")
+    rows = [f"| `{row[0]}` | {' | '.join(row[1:])} |" for row in vocabularies().itertuples(index=False)]
+    assert [row for row in rows if row not in readme.read_text(encoding="utf-8")] == []

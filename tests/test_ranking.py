@@ -1,5 +1,7 @@
 """Who is listed, in what order, and who falls away where."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 from clm_ml.config import ListPlan
 from clm_ml.errors import CampaignError
 from clm_ml.lifecycle import playbook
-from clm_ml.ranking import rank_customers
+from clm_ml.ranking import find_refusals, rank_customers
 from clm_ml.segments import SEGMENTS
 
 PLAN = ListPlan(budget=2.0, contact_cost=1.0, margin=0.5, assumed_save_rate=0.1)
@@ -182,3 +184,32 @@ def test_members_stay_beyond_the_budget_and_leave_room_for_nobody_else():
     ranked = rank_customers(scores, PLAN, members=["m1", "m2", "m3"], reserved=["m1"])
     assert ranked.customers["customer_id"].tolist() == ["m1", "m2", "m3"]
     assert ranked.dropped["over the budget"] == 1
+
+
+def test_a_dearer_contact_lowers_the_profit_and_takes_more_of_the_budget():
+    plays = playbook()
+    plays |= {"cannot_lose": replace(plays["cannot_lose"], contact_cost=6.0, plays=("Ring them",))}
+    scores = scored(
+        ("call", "cannot_lose", 0.9, 400.0),  # .9×.1×.5×400 = 18, less 6: 12, twice its cost
+        ("cheap", "at_risk", 0.5, 200.0),  # 5 - 1 = 4, four times its cost
+        ("small", "at_risk", 0.5, 100.0),  # 2.5 - 1 = 1.5
+        ("dear", "cannot_lose", 0.5, 100.0),  # 2.5 - 6: not worth it
+    )
+    ranked = rank_customers(scores, PLAN.model_copy(update={"budget": 8.0}), plays=plays)
+    assert ranked.customers[["rank", "customer_id"]].values.tolist() == [[1, "cheap"], [2, "call"], [3, "small"]]
+    assert ranked.customers["expected_profit"].tolist() == pytest.approx([4.0, 12.0, 1.5])
+    assert ranked.customers.loc[1, "play"] == "Ring them"
+    assert ranked.dropped["not worth the contact"] == 1
+    short = rank_customers(scores, PLAN.model_copy(update={"budget": 6.9}), plays=plays)
+    assert short.customers["customer_id"].tolist() == ["cheap", "small"], "who is too dear is passed, not the rest"
+    assert short.dropped["over the budget"] == 1
+
+
+def test_every_step_that_leaves_somebody_out_is_told_not_only_the_first():
+    scores = scored(("a", "champion", 0.5, 100.0), ("b", "at_risk", 0.5, 100.0), ("v", "loyal_visitor", None, None))
+    told = find_refusals(scores, PLAN, suppressed={"a"}, reserved={"a", "b"}, members={"b"})
+    assert {row: [step for step in told if told.loc[row, step]] for row in told.index} == {
+        0: ["suppressed", "other segment", "in another live campaign"],
+        1: [],  # a member stays
+        2: ["never ordered", "other segment", "not worth the contact"],
+    }

@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 __all__ = ["AsOf", "ConfigPath", "Debug", "Force", "Fresh", "Json", "app"]
 
+#: The verbs in the order in which they are used.
+_VERBS = (
+    "init", "check", "train", "backtest", "score", "segments", "transitions", "kpis", "customer", "export",
+    "destinations", "measure", "simulate", "demo", "config",
+)  # fmt: skip
+
+
+class _InOrder(TyperGroup):
+    """Lists the verbs in their order, wherever they are at home."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return sorted(super().list_commands(ctx), key=_VERBS.index)
+
+
 app = typer.Typer(
     name="clm-ml",
+    cls=_InOrder,
     help="Which customers are slipping away, what they are worth, why, and who to contact first.",
     no_args_is_help=True,
     add_completion=False,

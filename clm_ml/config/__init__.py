@@ -5,7 +5,7 @@ refusal names the file and the line. Relative paths are read from the folder the
 can be run from anywhere.
 """
 
-from clm_ml.config.contract import COLUMNS, MEANINGS, RATED
+from clm_ml.config.contract import COLUMNS, MEANINGS, RATED, SEGMENT_NAMES
 from clm_ml.config.inputs import Inputs
 from clm_ml.config.printing import commented
 from clm_ml.config.reading import load_config
@@ -14,6 +14,7 @@ from clm_ml.config.schema import (
     Events,
     Lapse,
     ListPlan,
+    PlayPlan,
     Table,
     Task,
     Tracking,
@@ -24,11 +25,13 @@ __all__ = [
     "COLUMNS",
     "MEANINGS",
     "RATED",
+    "SEGMENT_NAMES",
     "Config",
     "Events",
     "Inputs",
     "Lapse",
     "ListPlan",
+    "PlayPlan",
     "Table",
     "Task",
     "Tracking",

@@ -14,6 +14,9 @@ from clm_ml.config.schema import Config, Input
 
 __all__ = ["commented"]
 
+#: What stands for the names that a project gives, where a key holds a part for each of several.
+_A_NAME = {"playbook": "at_risk"}
+
 
 def commented(model: type[BaseModel] = Config) -> str:
     """Write every key with its meaning and default, as a YAML to start from.
@@ -40,8 +43,10 @@ def _key(model: type[BaseModel], name: str, field: FieldInfo) -> list[str]:
         value = _columns(model) if name == "columns" and issubclass(model, Input) else _default(field)
         return [f"# {field.description}", f"{name}: {value}".rstrip()]
     inner = [f"  {line}" for line in commented(part).splitlines()]
+    if field.default == {}:  # a part for each name one gives
+        inner = [f"  {_A_NAME[name]}:", *(f"  {line}" for line in inner)]
     lines = [f"# {field.description}", f"{name}:", *inner]
-    optional = not field.is_required() and field.default is None
+    optional = not field.is_required() and not field.default
     return [f"# {line}" for line in lines] if optional else lines
 
 

@@ -181,6 +181,8 @@ def _fields(steps: tuple[str, ...]) -> dict[str, Any]:
     """List the keys that may stand at a place of the config."""
     model: Any = Config
     for step in steps:
+        if step not in model.model_fields:  # a name of the project's own, as a segment's in the playbook
+            continue
         kinds = [model.model_fields[step].annotation, *getattr(model.model_fields[step].annotation, "__args__", ())]
         model = next(kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel))
     return {name: field for name, field in model.model_fields.items() if not field.exclude}

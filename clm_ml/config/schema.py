@@ -11,7 +11,7 @@ from zoneinfo import available_timezones
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from clm_ml.config.contract import COLUMNS, MEANINGS
+from clm_ml.config.contract import COLUMNS, MEANINGS, SEGMENT_NAMES
 from clm_ml.errors import did_you_mean
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Events",
     "Lapse",
     "ListPlan",
+    "PlayPlan",
     "Table",
     "Tables",
     "Task",
@@ -239,6 +240,20 @@ class ListPlan(_Frozen):
     delete_after_days: Days = Field(365, description="Lists say they are to be deleted so many days after as_of.")
 
 
+class PlayPlan(_Frozen):
+    """What a project does otherwise with one segment; what is left out stays as the playbook has it."""
+
+    target: Text | None = Field(None, description="Who they are, in a sentence.")
+    goal: Text | None = Field(None, description="What we want, in a sentence.")
+    plays: Annotated[tuple[Text, ...], Field(min_length=1)] | None = Field(
+        None, description="What to do, the best first; lists say the first."
+    )
+    channel: Text | None = Field(None, description="How to reach them: email, phone, site, or the shop's own word.")
+    contact_cost: Annotated[Number, Field(gt=0)] | None = Field(
+        None, description="Cost of contacting one of them; list.contact_cost if empty."
+    )
+
+
 class Tracking(_Frozen):
     """Where MLflow keeps runs and the registry."""
 
@@ -272,6 +287,9 @@ class Config(_Frozen):
     lapse: Lapse = Field(Lapse(), description="When a customer counts as lapsed, in their own expected gaps.")
     train: Train = Field(Train(), description="How the models learn.")
     list: ListPlan = Field(ListPlan(), description="The list: whom it may hold, what it may cost, what it assumes.")
+    playbook: dict[str, PlayPlan] = Field(
+        {}, description="What to do with a segment, where it differs from the playbook that comes with clm-ml."
+    )
     destinations: tuple[Literal["table"], ...] = Field(("table",), description="The files an export writes.")
     tracking: Tracking = Field(Tracking(), description="Where MLflow keeps runs and the registry.")
 
@@ -286,6 +304,16 @@ class Config(_Frozen):
                 near = did_you_mean(name, mapped) or (f"; there are {', '.join(mapped)}" if mapped else "")
                 raise ValueError(f"train.attributes: {name!r} is no attribute that tables.customers maps{near}")
         return self
+
+    @field_validator("playbook", mode="before")
+    @classmethod
+    def _is_for_known_segments(cls, plays: Any) -> Any:
+        """Tell a segment that is none before anything is said of its keys."""
+        for segment in plays if isinstance(plays, dict) else ():
+            if segment not in SEGMENT_NAMES:
+                near = did_you_mean(str(segment), SEGMENT_NAMES) or f"; there are {', '.join(SEGMENT_NAMES)}"
+                raise ValueError(f"{segment!r} is no segment{near}")
+        return plays
 
     @field_validator("timezone")
     @classmethod

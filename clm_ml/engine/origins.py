@@ -10,7 +10,7 @@ import narwhals as nw
 import pyarrow as pa
 
 from clm_ml.config import Config, Table
-from clm_ml.engine.expression import quoted
+from clm_ml.engine.expression import as_literal, quoted
 from clm_ml.engine.language import OF_THE_CONFIG, Language
 from clm_ml.engine.postgres import Stream, is_postgres, stream
 from clm_ml.engine.sources import Source, files_to_sql, find_files, is_text, names_a_table, table_to_sql
@@ -48,10 +48,13 @@ class Origins(Language):
             found = find_files(config.path(source), config.home, f"tables.{name}.source")
         return {str(file): (file.stat().st_size, file.stat().st_mtime_ns) for file in found}
 
-    def source(self, name: str, table: Table, config: Config, but: Collection[str] = ()) -> Source:
+    def source(
+        self, name: str, table: Table, config: Config, but: Collection[str] = (), customer: str | None = None
+    ) -> Source:
         """Find a table's rows: files (all but some), a table of the engine's or a query; with `where` applied.
 
-        The rows of a CSV, a query or of PostgreSQL are kept in the engine: to make them again costs more.
+        The rows of a CSV, a query or of PostgreSQL are kept in the engine: to make them again costs more. So are those
+        of one `customer`, if only theirs are asked for: the others are passed over while the source is read.
 
         Raises:
             DataError: if there is nothing there, or it cannot be read.
@@ -60,6 +63,8 @@ class Origins(Language):
         key = f"tables.{name}"
         with in_words(f"{key} cannot be read"):
             found = self._filtered(self._origin(key, table, config, but), table.where, f"{key}.where")
+            if customer is not None:
+                return self._of_customer(found, table.columns["customer_id"], customer, f"{key}.columns.customer_id")
             if not found.is_text and (table.query is None or is_postgres(config.engine)):
                 return found
             return Source(self._kept_as(found.sql), found.types, found.is_text)
@@ -129,6 +134,14 @@ class Origins(Language):
         if self.kind_of(sql, source, where) != "BOOLEAN":
             raise ConfigError(f"{where}: {condition!r} is no condition.")
         return Source(f"SELECT * FROM ({source.sql}) WHERE {sql}", source.types, source.is_text)
+
+    def _of_customer(self, source: Source, column: str, customer: str, where: str) -> Source:
+        """Keep the rows whose id is read as this one; of text, looking for it costs a third of reading every id."""
+        sql, who = self.expression(column, source, where), as_literal(customer)
+        kind = self.kind_of(sql, source, where)
+        may_be = f"contains({sql}, {who}) AND " if kind == "VARCHAR" else ""
+        theirs = f"SELECT * FROM ({source.sql}) WHERE {may_be}{self.as_id(sql, kind)} = {who}"
+        return Source(self._kept_as(theirs), source.types, source.is_text)
 
     def _kept_as(self, sql: str) -> str:
         name = f"kept_{self._next()}"

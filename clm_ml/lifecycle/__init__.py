@@ -9,9 +9,10 @@ from clm_ml.lifecycle.lapse import lapse_sensitivity, later_orders, long_gap
 from clm_ml.lifecycle.needs import lacks
 from clm_ml.lifecycle.places import places, standing
 from clm_ml.lifecycle.playbook import Play, playbook
+from clm_ml.lifecycle.vocabularies import vocabularies
 
 __all__ = [
     "YEAR_DAYS", "Kpi", "Play", "calendar", "cohort_months", "cohort_triangle", "groups_of", "known_before",
     "kpi_catalogue", "lacks", "lapse_sensitivity", "later_orders", "long_gap", "measure", "places", "playbook",
-    "standing",
+    "standing", "vocabularies",
 ]  # fmt: skip

@@ -1,13 +1,14 @@
-"""The playbook: for each segment whom it holds, what we want, and what to do."""
+"""The playbook: for each segment whom it holds, what we want, what to do, how to reach them, and at what cost."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 
 import yaml
 
+from clm_ml.config import Config
 from clm_ml.segments import PHASES
 
 __all__ = ["Play", "playbook"]
@@ -23,6 +24,8 @@ class Play:
         target: who they are, in words.
         goal: what we want.
         plays: what to do, the best first.
+        channel: how to reach them: email, phone, site, or a project's own word.
+        contact_cost: of contacting one of them, in the currency; None where only a config could tell.
     """
 
     segment: str
@@ -30,20 +33,39 @@ class Play:
     target: str
     goal: str
     plays: tuple[str, ...]
+    channel: str
+    contact_cost: float | None = None
+
+
+def playbook(config: Config | None = None) -> dict[str, Play]:
+    """Give the play of every segment, in the order of the lifecycle.
+
+    Args:
+        config: a project, whose `playbook` says what it does otherwise, key by key; a contact then costs what the
+            play says, else `list.contact_cost`. Without it the playbook is as it comes with clm-ml.
+
+    >>> playbook()["at_risk"].goal, playbook()["cannot_lose"].channel
+    ('Reach out now.', 'phone')
+    """
+    if config is None:
+        return dict(_as_it_comes())
+    return {segment: _of_project(play, config) for segment, play in _as_it_comes().items()}
+
+
+def _of_project(play: Play, config: Config) -> Play:
+    own = config.playbook.get(play.segment)
+    told = (
+        {} if own is None else {name: said for name in own.model_fields_set if (said := getattr(own, name)) is not None}
+    )
+    merged = replace(play, **told)
+    return merged if merged.contact_cost is not None else replace(merged, contact_cost=config.list.contact_cost)
 
 
 @cache
-def playbook() -> dict[str, Play]:
-    """Give the play of every segment, in the order of the lifecycle.
-
-    >>> playbook()["at_risk"].goal
-    'Reach out now.'
-    """
+def _as_it_comes() -> dict[str, Play]:
     text = resources.files(__package__).joinpath("playbook.yaml").read_text(encoding="utf-8")
     content = yaml.safe_load(text)
     return {
-        segment: Play(
-            segment, phase, content[segment]["target"], content[segment]["goal"], tuple(content[segment]["plays"])
-        )
+        segment: Play(segment, phase, **{**content[segment], "plays": tuple(content[segment]["plays"])})
         for segment, phase in PHASES.items()
     }

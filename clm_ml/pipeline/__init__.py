@@ -7,6 +7,7 @@ from clm_ml.pipeline.exporting import Exported, Listed, export, rank
 from clm_ml.pipeline.measuring_stages import Staged, cohorts, kpis, measure_stages
 from clm_ml.pipeline.scoring import Scored, score
 from clm_ml.pipeline.training import Trained, train, train_box
+from clm_ml.pipeline.viewing import customer
 from clm_ml.progress import Progress, silent
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "backtest",
     "check",
     "cohorts",
+    "customer",
     "describe",
     "export",
     "kpis",

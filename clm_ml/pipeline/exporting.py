@@ -16,10 +16,12 @@ from clm_ml.campaign import CONTACT, HOLDOUT, Ledger, assign_arms, open_ledger, 
 from clm_ml.config import Config
 from clm_ml.destinations import DESTINATIONS, write_csv, write_destination
 from clm_ml.engine import BATCH_ROWS
-from clm_ml.errors import ConfigError, ModelError, UsageError, did_you_mean
+from clm_ml.errors import ModelError, UsageError, did_you_mean
 from clm_ml.features import build_features
-from clm_ml.model import BOX_KIND, REASONS, Model, load_model
-from clm_ml.pipeline.scoring import SCORES, find_model
+from clm_ml.lifecycle import playbook
+from clm_ml.model import REASONS, Model
+from clm_ml.pipeline.permission import find_consent, find_suppressed
+from clm_ml.pipeline.scoring import SCORES, find_same_model
 from clm_ml.progress import Progress, silent
 from clm_ml.ranking import Ranked, rank_customers
 from clm_ml.snapshot import prepare, take_snapshot
@@ -136,38 +138,18 @@ def _ranked(
     campaign: str,
     ledger: Ledger,
 ) -> tuple[Ranked, tuple[str, ...]]:
-    consent = _consent(tables)
+    consent = find_consent(tables)
     ranked = rank_customers(
         scores,
         config.list,
-        suppressed=_suppressed(config),
+        suppressed=find_suppressed(config),
         consent=consent,
         reserved=ledger.reserved(campaign, as_of),
         members=ledger.arms(campaign),
+        plays=playbook(config),
     )
     is_asked = consent is not None and "may_contact" in consent.columns
     return ranked, () if is_asked else ("consent is not checked: no table of customers maps may_contact.",)
-
-
-def _consent(tables: Tables) -> pd.DataFrame | None:
-    if tables.customers is None:
-        return None
-    names = tables.customers.collect_schema().names()
-    claims = [name for name in ("may_contact", "may_profile") if name in names]
-    if not claims:
-        return None
-    return tables.engine.collect(tables.customers.select("customer_id", *claims), "customer_id").to_pandas()
-
-
-def _suppressed(config: Config) -> set[str]:
-    if config.list.suppress is None:
-        return set()
-    path = config.path(config.list.suppress)
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
-        raise ConfigError(f"list.suppress: {path} cannot be read; nobody is listed without it.") from None
-    return {line.strip() for line in lines if line.strip()}
 
 
 def _with_reasons(ranked: Ranked, box: Box, tables: Tables, config: Config) -> Ranked:
@@ -189,13 +171,13 @@ def _with_reasons(ranked: Ranked, box: Box, tables: Tables, config: Config) -> R
 
 def _same_model(box: Box, config: Config) -> Model:
     """Find the model that made the scores; another one's reasons would explain other probabilities."""
-    place = find_model(config, box.facts["model"]["at"])
-    if dict(open_box(place, BOX_KIND).facts) != box.facts["model"]["facts"]:
+    model = find_same_model(box, config)
+    if model is None:
         raise ModelError(
             f"the scores lack reasons for some listed customers, and {box.facts['model']['at']} is not the model that "
             "made them any more; score again, or with --reasons all."
         )
-    return load_model(place)
+    return model
 
 
 def _arms(ranked: Ranked, config: Config, campaign: str, known: Mapping[str, str]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from clm_ml.artifacts import new_box, open_box, refuse_existing
+from clm_ml.artifacts import Box, new_box, open_box, refuse_existing
 from clm_ml.config import Config
 from clm_ml.engine import Target, open_target
 from clm_ml.errors import ModelError
@@ -20,7 +20,7 @@ from clm_ml.tables import Tables
 from clm_ml.timeline import date_of, parse_day
 from clm_ml.tracking import fetch_box
 
-__all__ = ["SCORES", "Scored", "find_model", "score"]
+__all__ = ["SCORES", "Scored", "find_model", "find_same_model", "refuse_other_task", "score"]
 
 SCORES = "scores.parquet"
 
@@ -74,7 +74,7 @@ def score(
     box = find_model(config, place)
     _rehearse(target, day)
     learned = load_model(box)
-    _refuse_other_task(learned, config, tables)
+    refuse_other_task(learned, config, tables)
     prepared = kept.prepare(progress)
     facts: dict[str, Any] = {
         "as_of": date_of(day).isoformat(),
@@ -104,7 +104,15 @@ def find_model(config: Config, place: str) -> Path:
     return fetch_box(config, place) if place.startswith("models:/") else Path(place)
 
 
-def _refuse_other_task(model: Model, config: Config, tables: Tables) -> None:
+def find_same_model(box: Box, config: Config) -> Model | None:
+    """Find the model that made the scores of a box; None if what is in its place now is another."""
+    place = find_model(config, box.facts["model"]["at"])
+    if dict(open_box(place, BOX_KIND).facts) != box.facts["model"]["facts"]:
+        return None
+    return load_model(place)
+
+
+def refuse_other_task(model: Model, config: Config, tables: Tables) -> None:
     """Refuse a model that was learned for another question, or from other tables."""
     if model.task != config.task:
         asked, learned = config.task.model_dump(), model.task.model_dump()

@@ -6,9 +6,10 @@ cannot see the future, because the future is not in it.
 """
 
 from clm_ml.snapshot.airlock import Snapshot, in_parts, only, orders_known_by, take_snapshot
+from clm_ml.snapshot.contacts import ANSWER_DAYS, HELD_OUT
 from clm_ml.snapshot.preparing import Before, Prepared, name_of_attribute, prepare
 
 __all__ = [
-    "Before", "Prepared", "Snapshot", "in_parts", "name_of_attribute", "only", "orders_known_by", "prepare",
-    "take_snapshot",
+    "ANSWER_DAYS", "HELD_OUT", "Before", "Prepared", "Snapshot", "in_parts", "name_of_attribute", "only",
+    "orders_known_by", "prepare", "take_snapshot",
 ]  # fmt: skip

@@ -15,7 +15,7 @@ from clm_ml.tables.rules import rules
 from clm_ml.tables.validated import Counts
 from clm_ml.timeline import day_of
 
-__all__ = ["Door", "Judged", "judge", "last_day", "open_door"]
+__all__ = ["Door", "Judged", "first_day", "ids_known_by", "judge", "last_day", "open_door"]
 
 Frame = nw.LazyFrame[Any]
 
@@ -68,6 +68,22 @@ def last_day(door: Door) -> int | None:
     in_order = door.rows(None).filter(nw.col(_REASON).is_null())
     found: int | None = door.engine.collect(in_order.select(nw.col(ours(day)).max()))[ours(day)][0].as_py()
     return found
+
+
+def first_day(door: Door, end: int) -> int | None:
+    """Find the first day among rows that break no rule; duplicates, which it does not look for, change nothing."""
+    _, day = INSTANTS[door.table]
+    in_order = door.rows(end).filter(nw.col(_REASON).is_null())
+    found: int | None = door.engine.collect(in_order.select(nw.col(ours(day)).min()))[ours(day)][0].as_py()
+    return found
+
+
+def ids_known_by(door: Door, end: int, day: int) -> Frame:
+    """List the customers of rows that break no rule and were known before a day, each once for every row."""
+    _, own = INSTANTS[door.table]
+    when = "known_day" if "known_day" in door.columns.days else own
+    in_order = door.rows(end).filter(nw.col(_REASON).is_null() & (nw.col(ours(when)) < day))
+    return in_order.select(customer_id=nw.col(ours("customer_id")))
 
 
 def judge(door: Door, end: int | None) -> Judged:

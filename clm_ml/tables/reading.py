@@ -13,7 +13,7 @@ from clm_ml.tables.door import Door, Judged, judge, last_day, open_door
 from clm_ml.tables.validated import Counts, Doubt, Earlier, Tables
 from clm_ml.timeline import date_of, day_of
 
-__all__ = ["read_tables"]
+__all__ = ["as_tables", "find_complete_until", "read_tables"]
 
 _NOTHING: Mapping[str, Earlier] = {}
 
@@ -53,7 +53,7 @@ def read_tables(
         else:
             source = engine.source(name, plan, config, earlier[name].files if name in earlier else ())
         doors[name] = open_door(name, plan, source, engine)
-    complete_until, warnings = _complete_until(config, doors, earlier)
+    complete_until, warnings = find_complete_until(config, doors, earlier)
     judged = {name: _judged(door, complete_until, progress) for name, door in doors.items()}
     counts = {name: found.counts for name, found in judged.items()}
     for name, told in earlier.items():
@@ -61,8 +61,21 @@ def read_tables(
         counts[name] = told.counts + counts[name]
     for name, found in counts.items():
         _refuse_too_many_rejected(name, found, plans[name])
+    return as_tables(config, doors, judged, counts, complete_until, warnings)
+
+
+def as_tables(
+    config: Config,
+    doors: Mapping[str, Door],
+    judged: Mapping[str, Judged],
+    counts: Mapping[str, Counts],
+    complete_until: int,
+    warnings: tuple[str, ...],
+) -> Tables:
+    """Put together what has passed the doors."""
+    plans = config.tables.named()
     return Tables(
-        engine=engine,
+        engine=doors["orders"].engine,
         **{name: judged[name].used if name in judged else None for name in COLUMNS},  # type: ignore[arg-type]
         complete_until=complete_until,
         counts=counts,
@@ -102,9 +115,10 @@ def _meanings(events: Events) -> dict[str, tuple[str, ...]]:
     return {meaning: tuple(types) for meaning, types in sorted(events.meanings.items())}
 
 
-def _complete_until(
-    config: Config, doors: Mapping[str, Door], earlier: Mapping[str, Earlier]
+def find_complete_until(
+    config: Config, doors: Mapping[str, Door], earlier: Mapping[str, Earlier] = _NOTHING
 ) -> tuple[int, tuple[str, ...]]:
+    """Take the day until which tables are complete from the config, else from the log's last row, with a warning."""
     if config.complete_until is not None:
         return day_of(config.complete_until), ()
     days = [last_day(doors[name]) for name in ("orders", "events") if name in doors]

@@ -144,15 +144,18 @@ def fetch_box(config: Config, uri: str) -> Path:
         ModelError: if no such model is registered.
         ConfigError: if the store cannot be used.
     """
+    missing = ModelError(
+        f"there is no model {uri} in {_without_secrets(config.tracking.uri)}; "
+        "train one first, or name a model box with --model."
+    )
+    if _is_not_there(config):  # MLflow would make it, which takes seconds, only to find nothing in it
+        raise missing
     with _mlflow(config) as mlflow:
         mlflow.search_registered_models(max_results=1)  # a store that cannot be used is told apart from an empty one
         try:
             folder = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri))
         except mlflow.MlflowException:
-            raise ModelError(
-                f"there is no model {uri} in {_without_secrets(config.tracking.uri)}; "
-                "train one first, or name a model box with --model."
-            ) from None
+            raise missing from None
         boxes = [path.parent for path in (folder / "artifacts").glob("*/manifest.json")]
         if not boxes:
             raise ModelError(f"{uri} was not logged by clm-ml: it holds no model box.")
@@ -221,6 +224,14 @@ def _mlflow(config: Config) -> Iterator[Any]:
     finally:
         mlflow.set_tracking_uri(before[0])
         mlflow.set_registry_uri(before[1])
+
+
+def _is_not_there(config: Config) -> bool:
+    """Say of a SQLite store that it could be made, but nobody has; of a server nobody knows without asking."""
+    if not config.tracking.uri.startswith(_SQLITE):
+        return False
+    store = config.path(config.tracking.uri.removeprefix(_SQLITE).partition("?")[0]).absolute()
+    return not store.exists() and next(folder for folder in store.parents if folder.exists()).is_dir()
 
 
 def _placed(config: Config) -> str:
