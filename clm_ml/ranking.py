@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from clm_ml.config import ListPlan
+from clm_ml.config import USUAL_SEGMENTS, ListPlan, SegmentRules
 from clm_ml.errors import CampaignError
 from clm_ml.lifecycle import playbook
 
@@ -44,6 +44,7 @@ def rank_customers(
     consent: pd.DataFrame | None = None,
     reserved: Iterable[str] = (),
     members: Iterable[str] = (),
+    rules: SegmentRules = USUAL_SEGMENTS,
 ) -> Ranked:
     """Rank by expected profit, `churn_probability × save rate × margin × value if ordering − contact cost`.
 
@@ -61,6 +62,7 @@ def rank_customers(
             for it.
         reserved: customers in another campaign that is still going on.
         members: customers who are in this campaign already: they stay, but for suppression and consent.
+        rules: the segments and their plays; null is the play of a segment that has none.
 
     Raises:
         CampaignError: if nobody is left, saying where they went.
@@ -78,7 +80,7 @@ def rank_customers(
     if taken.empty:
         told = ", ".join(f"{step} {count:,}" for step, count in counts.items() if count)
         raise CampaignError(f"nobody is left to contact ({told or 'the scores have no rows'}); see list in the config.")
-    return Ranked(_told(taken, plan), counts)
+    return Ranked(_told(taken, plan, rules), counts)
 
 
 def _left(
@@ -140,8 +142,8 @@ def _contacts(plan: ListPlan) -> int:
     return int(Fraction(str(plan.budget)) / Fraction(str(plan.contact_cost)))
 
 
-def _told(taken: pd.DataFrame, plan: ListPlan) -> pd.DataFrame:
-    plays = {segment: play.plays[0] for segment, play in playbook().items()}
+def _told(taken: pd.DataFrame, plan: ListPlan, rules: SegmentRules) -> pd.DataFrame:
+    plays = {segment: play.plays[0] for segment, play in playbook(rules).items() if play.plays}
     return taken.assign(
         rank=np.arange(1, len(taken) + 1),
         play=taken["segment"].map(plays),

@@ -106,7 +106,8 @@ def _say_foresight(answer: Answer, figures: Mapping[str, Any]) -> None:
         f"{markov['log_loss']:.4f}, {markov['top_1']:.1%}{speaks}"
     )
     for name in ("at_risk", "cannot_lose"):
-        told = segments[f"becomes_{name}_probability"]
+        if (told := segments.get(f"becomes_{name}_probability")) is None:  # the shop's own rules know no such segment
+            continue
         answer.say(f"  becomes {name}: {told['predicted']:.2%} predicted, {told['happened']:.2%} happened")
     wait, other = orders["model"], orders["other"]
     answer.say(
@@ -220,7 +221,8 @@ def _say_top(answer: Answer, listed: Listed) -> None:
     first = listed.contact.iloc[0]
     reasons = [first[name] for name in ("reason_1", "reason_2", "reason_3") if pd.notna(first[name])]
     answer.say(f"why customer {first['customer_id']}: {'; '.join(reasons)}")
-    answer.say(f"play: {first['play']}")
+    if pd.notna(first["play"]):
+        answer.say(f"play: {first['play']}")
 
 
 def _warn(answer: Answer, warnings: tuple[str, ...]) -> None:

@@ -19,20 +19,38 @@ from clm_ml.config.schema import (
     Tracking,
     Train,
 )
+from clm_ml.config.segments import (
+    ORDERS,
+    STATES,
+    TIERS,
+    USUAL_SEGMENTS,
+    SegmentRule,
+    SegmentRules,
+    combinations,
+    read_segment_rules,
+)
 
 __all__ = [
     "COLUMNS",
     "MEANINGS",
+    "ORDERS",
     "RATED",
+    "STATES",
+    "TIERS",
+    "USUAL_SEGMENTS",
     "Config",
     "Events",
     "Inputs",
     "Lapse",
     "ListPlan",
+    "SegmentRule",
+    "SegmentRules",
     "Table",
     "Task",
     "Tracking",
     "Train",
+    "combinations",
     "commented",
     "load_config",
+    "read_segment_rules",
 ]

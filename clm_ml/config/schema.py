@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 from zoneinfo import available_timezones
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from clm_ml.config.contract import COLUMNS, MEANINGS
+from clm_ml.config.frozen import Frozen
+from clm_ml.config.segments import USUAL_SEGMENTS, SegmentRules
 from clm_ml.errors import did_you_mean
 
 __all__ = [
@@ -44,11 +46,7 @@ Text = Annotated[str, Field(min_length=1)]
 Day = Annotated[date, BeforeValidator(_as_day)]
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
-
-
-class Table(_Frozen):
+class Table(Frozen):
     """Where one table comes from, and what its columns are called there."""
 
     source: Text | None = Field(
@@ -147,7 +145,7 @@ class Spend(Input):
     table = "spend"
 
 
-class Tables(_Frozen):
+class Tables(Frozen):
     """The inputs; all but orders are optional, and what is missing switches off what needs it."""
 
     orders: Orders = Field(
@@ -169,7 +167,7 @@ def _is_attribute(column: str) -> bool:
     return column == "country" or not (column in sum(COLUMNS["customers"], ()) or column.startswith("contact_"))
 
 
-class Task(_Frozen):
+class Task(Frozen):
     """What is predicted."""
 
     horizon_days: Days = Field(90, description="Churned means: no order in this many days from as_of on.")
@@ -184,7 +182,7 @@ class Task(_Frozen):
         return windows
 
 
-class Lapse(_Frozen):
+class Lapse(Frozen):
     """When a customer counts as lapsed, measured in their own expected gap between orders."""
 
     after_gaps: Annotated[Number, Field(gt=0)] = Field(2.0, description="Lapsed (just stopped) from this many gaps on.")
@@ -198,7 +196,7 @@ class Lapse(_Frozen):
         return self
 
 
-class Train(_Frozen):
+class Train(Frozen):
     """How the models learn."""
 
     as_ofs: Literal["auto"] | tuple[Day, ...] = Field(
@@ -218,7 +216,7 @@ class Train(_Frozen):
     seed: Whole = Field(1, description="Seed of everything drawn while learning.")
 
 
-class ListPlan(_Frozen):
+class ListPlan(Frozen):
     """The list: whom it may hold, what it may cost, what it assumes."""
 
     segments: tuple[str, ...] = Field(
@@ -239,14 +237,14 @@ class ListPlan(_Frozen):
     delete_after_days: Days = Field(365, description="Lists say they are to be deleted so many days after as_of.")
 
 
-class Tracking(_Frozen):
+class Tracking(Frozen):
     """Where MLflow keeps runs and the registry."""
 
     uri: Text = Field("sqlite:///mlflow.db", description="MLflow's tracking store; artifacts lie beside a SQLite one.")
     experiment: Text | None = Field(None, description="MLflow's experiment; the project's name if not given.")
 
 
-class Config(_Frozen):
+class Config(Frozen):
     """Everything a run needs except its day."""
 
     project: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")] = Field(
@@ -270,6 +268,7 @@ class Config(_Frozen):
     tables: Tables = Field(description="The inputs; all but orders are optional.")
     task: Task = Field(Task(), description="What is predicted.")
     lapse: Lapse = Field(Lapse(), description="When a customer counts as lapsed, in their own expected gaps.")
+    segments: SegmentRules = Field(USUAL_SEGMENTS, description="Who is in which segment.")
     train: Train = Field(Train(), description="How the models learn.")
     list: ListPlan = Field(ListPlan(), description="The list: whom it may hold, what it may cost, what it assumes.")
     destinations: tuple[Literal["table"], ...] = Field(("table",), description="The files an export writes.")
@@ -285,6 +284,14 @@ class Config(_Frozen):
             if name not in mapped:
                 near = did_you_mean(name, mapped) or (f"; there are {', '.join(mapped)}" if mapped else "")
                 raise ValueError(f"train.attributes: {name!r} is no attribute that tables.customers maps{near}")
+        return self
+
+    @model_validator(mode="after")
+    def _lists_its_segments(self) -> Config:
+        for name in self.list.segments:
+            if name not in (known := self.segments.names):
+                near = did_you_mean(name, known) or f"; there are {', '.join(known)}"
+                raise ValueError(f"list.segments: {name!r} is no segment of segments.rules{near}")
         return self
 
     @field_validator("timezone")

@@ -144,6 +144,7 @@ def _ranked(
         consent=consent,
         reserved=ledger.reserved(campaign, as_of),
         members=ledger.arms(campaign),
+        rules=config.segments,
     )
     is_asked = consent is not None and "may_contact" in consent.columns
     return ranked, () if is_asked else ("consent is not checked: no table of customers maps may_contact.",)

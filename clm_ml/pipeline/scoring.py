@@ -14,7 +14,7 @@ from clm_ml.engine import Target, open_target
 from clm_ml.errors import ModelError
 from clm_ml.keeping import read_kept_tables
 from clm_ml.model import BOX_KIND, Model, load_model
-from clm_ml.pipeline.scores import SCHEMA, write_scores
+from clm_ml.pipeline.scores import scores_schema, write_scores
 from clm_ml.progress import Progress, silent
 from clm_ml.tables import Tables
 from clm_ml.timeline import date_of, parse_day
@@ -65,7 +65,7 @@ def score(
     """
     refuse_existing(out, force)
     asked = None if as_of is None else parse_day(as_of)
-    target = None if to_table is None else open_target(config, to_table, SCHEMA, if_exists)
+    target = None if to_table is None else open_target(config, to_table, scores_schema(config.segments), if_exists)
     _rehearse(target, asked)
     kept = read_kept_tables(config, fresh=fresh, progress=progress)
     tables = kept.tables
@@ -111,6 +111,10 @@ def _refuse_other_task(model: Model, config: Config, tables: Tables) -> None:
         names = [name for name in asked if asked[name] != learned[name]]
         raise ModelError(
             f"the model was learned with another task ({', '.join(names)} differs); train again, or restore the config."
+        )
+    if not model.segments.place_alike(config.segments):
+        raise ModelError(
+            "the model was learned with other segments than the config has now; train again, or restore them."
         )
     if model.inputs != tables.inputs:
         raise ModelError(
