@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from clm_ml.errors import ClmError
     from clm_ml.lifecycle import playbook
     from clm_ml.model import Model, OrderClassifier, load_model
-    from clm_ml.pipeline import backtest, check, describe, export, rank, score, train, train_box
+    from clm_ml.pipeline import backtest, check, describe, export, rank, score, segment, train, train_box
     from clm_ml.tables import Tables, read_tables
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "rank",
     "read_tables",
     "score",
+    "segment",
     "simulate",
     "train",
     "train_box",
@@ -50,7 +51,7 @@ _HOMES = {
     "errors": ("ClmError",),
     "lifecycle": ("playbook",),
     "model": ("Model", "OrderClassifier", "load_model"),
-    "pipeline": ("backtest", "check", "describe", "export", "rank", "score", "train", "train_box"),
+    "pipeline": ("backtest", "check", "describe", "export", "rank", "score", "segment", "train", "train_box"),
     "tables": ("Tables", "read_tables"),
 }
 _ROOMS = {name: room for room, names in _HOMES.items() for name in names}

@@ -5,6 +5,7 @@ from clm_ml.pipeline.checking import Checked, check, propose_config
 from clm_ml.pipeline.describing import Described, describe
 from clm_ml.pipeline.exporting import Exported, Listed, export, rank
 from clm_ml.pipeline.scoring import Scored, score
+from clm_ml.pipeline.segmenting import Segmented, segment, segment_files
 from clm_ml.pipeline.training import Trained, train, train_box
 from clm_ml.progress import Progress, silent
 
@@ -16,6 +17,7 @@ __all__ = [
     "Listed",
     "Progress",
     "Scored",
+    "Segmented",
     "Trained",
     "backtest",
     "check",
@@ -24,6 +26,8 @@ __all__ = [
     "propose_config",
     "rank",
     "score",
+    "segment",
+    "segment_files",
     "silent",
     "train",
     "train_box",

@@ -20,7 +20,7 @@ from clm_ml.tables import Tables
 from clm_ml.timeline import date_of, parse_day
 from clm_ml.tracking import fetch_box
 
-__all__ = ["SCORES", "Scored", "find_model", "score"]
+__all__ = ["SCORES", "Scored", "find_model", "refuse_other_task", "score"]
 
 SCORES = "scores.parquet"
 
@@ -74,7 +74,7 @@ def score(
     box = find_model(config, place)
     _rehearse(target, day)
     learned = load_model(box)
-    _refuse_other_task(learned, config, tables)
+    refuse_other_task(learned, config, tables)
     prepared = kept.prepare(progress)
     facts: dict[str, Any] = {
         "as_of": date_of(day).isoformat(),
@@ -104,7 +104,7 @@ def find_model(config: Config, place: str) -> Path:
     return fetch_box(config, place) if place.startswith("models:/") else Path(place)
 
 
-def _refuse_other_task(model: Model, config: Config, tables: Tables) -> None:
+def refuse_other_task(model: Model, config: Config, tables: Tables) -> None:
     """Refuse a model that was learned for another question, or from other tables."""
     if model.task != config.task:
         asked, learned = config.task.model_dump(), model.task.model_dump()
