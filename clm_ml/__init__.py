@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from clm_ml.errors import ClmError
     from clm_ml.lifecycle import playbook
     from clm_ml.model import Model, OrderClassifier, load_model
-    from clm_ml.pipeline import backtest, check, describe, export, rank, score, segment, train, train_box
+    from clm_ml.pipeline import backtest, check, describe, export, rank, score, segment, train, train_box, transitions
     from clm_ml.tables import Tables, read_tables
 
 __all__ = [
@@ -43,6 +43,7 @@ __all__ = [
     "simulate",
     "train",
     "train_box",
+    "transitions",
 ]
 
 _HOMES = {
@@ -51,7 +52,18 @@ _HOMES = {
     "errors": ("ClmError",),
     "lifecycle": ("playbook",),
     "model": ("Model", "OrderClassifier", "load_model"),
-    "pipeline": ("backtest", "check", "describe", "export", "rank", "score", "segment", "train", "train_box"),
+    "pipeline": (
+        "backtest",
+        "check",
+        "describe",
+        "export",
+        "rank",
+        "score",
+        "segment",
+        "train",
+        "train_box",
+        "transitions",
+    ),
     "tables": ("Tables", "read_tables"),
 }
 _ROOMS = {name: room for room, names in _HOMES.items() for name in names}

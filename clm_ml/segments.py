@@ -15,7 +15,16 @@ import pandas as pd
 
 from clm_ml.config import ORDERS, STATES, TIERS, USUAL_SEGMENTS, Lapse, SegmentRules
 
-__all__ = ["PHASES", "SEGMENTS", "CutPoints", "find_segments", "fit_cut_points", "place_in_segments", "segment_of"]
+__all__ = [
+    "PHASES",
+    "SEGMENTS",
+    "CutPoints",
+    "find_segments",
+    "find_states",
+    "fit_cut_points",
+    "place_in_segments",
+    "segment_of",
+]
 
 #: The usual segments, each with its phase, in the order of the lifecycle.
 PHASES = USUAL_SEGMENTS.phases
@@ -137,11 +146,25 @@ def place_in_segments(
 def _customers(features: pd.DataFrame, cuts: CutPoints, lapse: Lapse, rules: SegmentRules) -> Codes:
     """Number the segment of each row as if all had ordered."""
     orders = features["order_days_ever"].to_numpy(dtype=np.int64)
-    overdue = _numbers(features["overdue_ratio"])
-    state = (overdue >= lapse.after_gaps).astype(np.int64) + (overdue >= lapse.gone_after_gaps)
+    state = _states(features["overdue_ratio"], lapse)
     frequency = _place(features["orders_ever"], cuts.frequency_tiers, "left")
     value = _place(features["amount_ever"], cuts.value_tiers, "left")
     return _table(rules)[state, np.clip(orders, 1, 2) - 1, frequency, value]
+
+
+def find_states(overdue_ratio: Any, lapse: Lapse) -> Any:
+    """Name the state of each: active, just_stopped or gone; None where the ratio is null.
+
+    >>> find_states([0.5, 2.0, None], Lapse()).tolist()
+    ['active', 'just_stopped', None]
+    """
+    states = np.array([*STATES, None], dtype=object)
+    return states[np.where(np.isnan(_numbers(overdue_ratio)), len(STATES), _states(overdue_ratio, lapse))]
+
+
+def _states(overdue_ratio: Any, lapse: Lapse) -> Codes:
+    overdue = _numbers(overdue_ratio)
+    return (overdue >= lapse.after_gaps).astype(np.int64) + (overdue >= lapse.gone_after_gaps)
 
 
 def _place(values: Any, borders: tuple[float, ...], side: Literal["left", "right"] = "right") -> Codes:

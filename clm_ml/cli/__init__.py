@@ -3,7 +3,7 @@
 Everything heavy is imported inside the verbs, so that `clm-ml --help` answers at once.
 """
 
-from clm_ml.cli import segmenting  # noqa: F401 - its verbs hang themselves on the app
+from clm_ml.cli import migrating, segmenting  # noqa: F401 - their verbs hang themselves on the app
 from clm_ml.cli.asking import app
 from clm_ml.cli.verbs import main
 

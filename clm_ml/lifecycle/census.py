@@ -11,7 +11,7 @@ import pandas as pd
 from clm_ml.config import Config, SegmentRules
 from clm_ml.features import against_habit, fit_rhythm
 from clm_ml.model import Lifecycle
-from clm_ml.segments import find_segments, fit_cut_points
+from clm_ml.segments import find_segments, find_states, fit_cut_points
 
 __all__ = ["STANDING", "census", "fit_lifecycle", "grid", "phases_of", "place", "tally"]
 
@@ -40,7 +40,9 @@ def fit_lifecycle(standing: pd.DataFrame, config: Config) -> Lifecycle:
 
 
 def place(standing: pd.DataFrame, lifecycle: Lifecycle) -> pd.DataFrame:
-    """Place people: `customer_id, segment, r_score, f_score, m_score`, and `amount_minor`, what each has spent so far.
+    """Place people: `customer_id, segment, state, r_score, f_score, m_score, amount_minor`, spent so far.
+
+    The state and the scores of those without an order are null.
 
     Args:
         standing: one row a customer with the features of `STANDING`; everyone is placed as if alone.
@@ -49,7 +51,8 @@ def place(standing: pd.DataFrame, lifecycle: Lifecycle) -> pd.DataFrame:
     complete = against_habit(standing, lifecycle.rhythm, lifecycle.lapse)
     placed = find_segments(complete, lifecycle.cuts, lifecycle.lapse, lifecycle.rules)
     minor = np.round(standing["amount_ever"].to_numpy(dtype=np.float64) * 100).astype(np.int64)
-    return placed.drop(columns="phase").assign(customer_id=standing["customer_id"], amount_minor=minor)
+    states = find_states(complete["overdue_ratio"], lifecycle.lapse)
+    return placed.drop(columns="phase").assign(customer_id=standing["customer_id"], state=states, amount_minor=minor)
 
 
 def tally(placed: pd.DataFrame) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from clm_ml.pipeline.backtesting import Backtested, backtest
 from clm_ml.pipeline.checking import Checked, check, propose_config
 from clm_ml.pipeline.describing import Described, describe
 from clm_ml.pipeline.exporting import Exported, Listed, export, rank
+from clm_ml.pipeline.migrating import Migrated, transitions, transitions_files
 from clm_ml.pipeline.scoring import Scored, score
 from clm_ml.pipeline.segmenting import Segmented, segment, segment_files
 from clm_ml.pipeline.training import Trained, train, train_box
@@ -15,6 +16,7 @@ __all__ = [
     "Described",
     "Exported",
     "Listed",
+    "Migrated",
     "Progress",
     "Scored",
     "Segmented",
@@ -31,4 +33,6 @@ __all__ = [
     "silent",
     "train",
     "train_box",
+    "transitions",
+    "transitions_files",
 ]

@@ -26,7 +26,7 @@ from clm_ml.snapshot import prepare, take_snapshot
 from clm_ml.tables import Tables, read_tables
 from clm_ml.timeline import parse_day
 
-__all__ = ["Exported", "Listed", "export", "rank"]
+__all__ = ["Exported", "Listed", "export", "rank", "suppressed_ids"]
 
 COLUMNS = [
     "rank", "customer_id", "campaign", "arm", "segment", "phase", "play", "churn_probability",
@@ -140,7 +140,7 @@ def _ranked(
     ranked = rank_customers(
         scores,
         config.list,
-        suppressed=_suppressed(config),
+        suppressed=suppressed_ids(config),
         consent=consent,
         reserved=ledger.reserved(campaign, as_of),
         members=ledger.arms(campaign),
@@ -160,7 +160,8 @@ def _consent(tables: Tables) -> pd.DataFrame | None:
     return tables.engine.collect(tables.customers.select("customer_id", *claims), "customer_id").to_pandas()
 
 
-def _suppressed(config: Config) -> set[str]:
+def suppressed_ids(config: Config) -> set[str]:
+    """Read whom `list.suppress` names: nobody if there is no such file in the config."""
     if config.list.suppress is None:
         return set()
     path = config.path(config.list.suppress)
