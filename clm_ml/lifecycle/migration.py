@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -57,7 +59,7 @@ def flows_of(matrix: pd.DataFrame) -> pd.DataFrame:
 
     Pairs between which nobody moved are left out.
     """
-    stacked = matrix.rename_axis(index="from_segment", columns="to_segment").stack()
+    stacked: Any = matrix.rename_axis(index="from_segment", columns="to_segment").stack()
     rows = stacked.to_frame("customers").reset_index()
     rows = rows[rows["customers"] > 0].reset_index(drop=True)
     return rows.assign(share=rows["customers"] / rows.groupby("from_segment")["customers"].transform("sum"))
