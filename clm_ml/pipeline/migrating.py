@@ -28,9 +28,9 @@ from clm_ml.lifecycle import (
     place,
     size_forecast,
 )
-from clm_ml.model import Lifecycle, Model, load_model
+from clm_ml.model import Lifecycle, Model
 from clm_ml.pipeline.exporting import suppressed_ids
-from clm_ml.pipeline.scoring import find_model, refuse_other_task
+from clm_ml.pipeline.scoring import find_speaker
 from clm_ml.plots import plot_flows
 from clm_ml.progress import Progress, silent
 from clm_ml.snapshot import Prepared, prepare, take_snapshot
@@ -89,7 +89,7 @@ def transitions(
     tables: Tables,
     config: Config,
     as_of: Any = None,
-    model: str | Path | None = None,
+    model: Model | str | Path | None = None,
     about_to: str | None = None,
     progress: Progress = silent,
 ) -> Migrated:
@@ -99,8 +99,8 @@ def transitions(
         tables: the validated inputs.
         config: for the task, the rules and the lapse thresholds.
         as_of: an ISO day, date or day number; the day until which the tables are complete, if not given.
-        model: a box or models:/NAME@ALIAS; without one the borders are fitted a horizon before as_of, and nothing is
-            said of what comes.
+        model: itself, its box or models:/NAME@ALIAS; without one the borders are fitted a horizon before as_of, and
+            nothing is said of what comes.
         about_to: a segment; tells who is not in it and is likelier to be in it when the horizon ends than in any other:
             `customer_id, segment, becomes_SEGMENT_probability, churn_probability, value_at_risk`, the most value at
             risk first, then the greater probability, then the smaller customer_id. Where the customer table maps
@@ -112,10 +112,10 @@ def transitions(
         ModelError: if the model is of another task, other inputs or segments, or tells no next segment.
         UsageError: if there is no segment `about_to`, or no model to tell.
     """
-    _refuse_usage(config, None if model is None else str(model), about_to)
+    _refuse_usage(config, model, about_to)
     day = tables.complete_until if as_of is None else parse_day(as_of)
     prepared = prepare(tables)
-    told = _migrated(prepared, config, day, None if model is None else str(model), about_to, progress)
+    told = _migrated(prepared, config, day, model, about_to, progress)
     prepared.drop()
     return told
 
@@ -166,7 +166,7 @@ def transitions_files(
     return replace(told, files=tuple(path for path in (out, plot) if path is not None))
 
 
-def _refuse_usage(config: Config, model: str | None, about_to: str | None) -> None:
+def _refuse_usage(config: Config, model: Any, about_to: str | None) -> None:
     if about_to is None:
         return
     if about_to not in (known := config.segments.names):
@@ -177,9 +177,14 @@ def _refuse_usage(config: Config, model: str | None, about_to: str | None) -> No
 
 
 def _migrated(
-    prepared: Prepared, config: Config, day: int, place: str | None, about_to: str | None, progress: Progress
+    prepared: Prepared,
+    config: Config,
+    day: int,
+    model: Model | str | Path | None,
+    about_to: str | None,
+    progress: Progress,
 ) -> Migrated:
-    speaker = None if place is None else _speaker(prepared, config, place)
+    speaker, name = (None, None) if model is None else _speaker(prepared, config, model)
     days = _days(prepared.tables, config, day, most=1 if speaker is None else _MOST_WINDOWS)
     lifecycle = _fitted(prepared, config, days[-2]) if speaker is None else speaker.lifecycle
     looked, moved = None, None
@@ -206,27 +211,26 @@ def _migrated(
         forecast=None if expected is None else size_forecast(expected, past, rules),
         windows=len(past),
         about_to=None if about_to is None else _in_order(looked.listed, prepared.tables, config, about_to),
-        model=place,
+        model=name,
         phases=rules.phases,
         warnings=(*prepared.tables.warnings, *_warned(speaker, day)),
     )
 
 
-def _speaker(prepared: Prepared, config: Config, place: str) -> Model:
-    model = load_model(find_model(config, place))
-    refuse_other_task(model, config, prepared.tables)
-    if model.next_segment is None:
+def _speaker(prepared: Prepared, config: Config, model: Model | str | Path) -> tuple[Model, str]:
+    speaker, name = find_speaker(config, model, prepared.tables)
+    if speaker.next_segment is None:
         raise ModelError(
             "the model was learned from order histories alone and tells no next segment; train it on a longer log, or "
             "leave it out to see only who moved."
         )
-    return model
+    return speaker, name
 
 
 def _warned(speaker: Model | None, day: int) -> tuple[str, ...]:
-    if speaker is None or parse_day(str(speaker.facts["as_of"])) <= day:
+    if speaker is None or "as_of" not in speaker.facts or parse_day(str(speaker.facts["as_of"])) <= day:
         return ()
-    return (f"the model has learned from what was known by {speaker.facts['as_of']}, so it knows some of what came.",)
+    return (f"the model has learned from what was known by {speaker.facts['as_of']}: it knows some of what came.",)
 
 
 def _days(tables: Tables, config: Config, day: int, most: int) -> Sequence[int]:

@@ -20,7 +20,7 @@ from clm_ml.tables import Tables
 from clm_ml.timeline import date_of, parse_day
 from clm_ml.tracking import fetch_box
 
-__all__ = ["SCORES", "Scored", "find_model", "refuse_other_task", "score"]
+__all__ = ["SCORES", "Scored", "find_model", "find_speaker", "score"]
 
 SCORES = "scores.parquet"
 
@@ -74,7 +74,7 @@ def score(
     box = find_model(config, place)
     _rehearse(target, day)
     learned = load_model(box)
-    refuse_other_task(learned, config, tables)
+    _refuse_other_task(learned, config, tables)
     prepared = kept.prepare(progress)
     facts: dict[str, Any] = {
         "as_of": date_of(day).isoformat(),
@@ -99,12 +99,27 @@ def _rehearse(target: Target | None, day: int | None) -> None:
         target.rehearse(None if day is None else date_of(day).isoformat())
 
 
+def find_speaker(config: Config, model: Model | str | Path, tables: Tables) -> tuple[Model, str]:
+    """Take a model, or load the one at a place, and say what to call it; refuse one of another question.
+
+    Raises:
+        ModelError: if it is of another task, other inputs or other segments than the config's.
+        ArtifactError: if there is none at that place.
+    """
+    if isinstance(model, Model):
+        learned, name = model, f"the model of {model.facts.get('as_of', 'no day')}"
+    else:
+        learned, name = load_model(find_model(config, str(model))), str(model)
+    _refuse_other_task(learned, config, tables)
+    return learned, name
+
+
 def find_model(config: Config, place: str) -> Path:
     """Find a model box: a folder, or a registered model such as `models:/shop@champion`."""
     return fetch_box(config, place) if place.startswith("models:/") else Path(place)
 
 
-def refuse_other_task(model: Model, config: Config, tables: Tables) -> None:
+def _refuse_other_task(model: Model, config: Config, tables: Tables) -> None:
     """Refuse a model that was learned for another question, or from other tables."""
     if model.task != config.task:
         asked, learned = config.task.model_dump(), model.task.model_dump()

@@ -17,8 +17,8 @@ from clm_ml.errors import UsageError
 from clm_ml.features import build_features
 from clm_ml.keeping import read_kept_tables
 from clm_ml.lifecycle import STANDING, border_words, census, fit_lifecycle, grid, phases_of, place, rule_words, tally
-from clm_ml.model import Lifecycle, load_model
-from clm_ml.pipeline.scoring import find_model, refuse_other_task
+from clm_ml.model import Lifecycle, Model
+from clm_ml.pipeline.scoring import find_speaker
 from clm_ml.plots import plot_grid
 from clm_ml.progress import Progress, silent
 from clm_ml.snapshot import Prepared, prepare, take_snapshot
@@ -87,15 +87,15 @@ class Segmented:
         return f"<p>as of {self.as_of}; borders {whose} on {self.fitted_on}</p>{self.table.to_html(index=False)}"
 
 
-def segment(tables: Tables, config: Config, as_of: Any = None, model: str | Path | None = None) -> Segmented:
+def segment(tables: Tables, config: Config, as_of: Any = None, model: Model | str | Path | None = None) -> Segmented:
     """Tell who is in which segment at an as_of.
 
     Args:
         tables: the validated inputs.
         config: for the rules, the lapse thresholds and the currency.
         as_of: an ISO day, date or day number; the day until which the tables are complete, if not given.
-        model: whose borders and rhythm are used, a box or models:/NAME@ALIAS; if none is given, both are fitted on the
-            customers of this as_of.
+        model: whose borders and rhythm are used, its box or models:/NAME@ALIAS; if none is given, both are fitted on
+            the customers of this as_of.
 
     Raises:
         TimelineError: if the tables are not complete until `as_of`, or it lies before the first order.
@@ -103,7 +103,7 @@ def segment(tables: Tables, config: Config, as_of: Any = None, model: str | Path
     """
     day = tables.complete_until if as_of is None else parse_day(as_of)
     prepared = prepare(tables)
-    borders = _borders(config, prepared, day, None if model is None else str(model))
+    borders = _borders(config, prepared, day, model)
     told = _told(prepared, config, day, borders)
     prepared.drop()
     return told
@@ -176,14 +176,13 @@ class _Borders:
     model: str | None
 
 
-def _borders(config: Config, prepared: Prepared, day: int, place: str | None) -> _Borders:
+def _borders(config: Config, prepared: Prepared, day: int, model: Model | str | Path | None) -> _Borders:
     """Take a model's borders, or fit them on everyone at a day."""
-    if place is None:
+    if model is None:
         standing = pd.concat(_standing(prepared, config, day), ignore_index=True)
         return _Borders(fit_lifecycle(standing, config), date_of(day).isoformat(), None)
-    model = load_model(find_model(config, place))
-    refuse_other_task(model, config, prepared.tables)
-    return _Borders(model.lifecycle, str(model.facts["as_of"]), place)
+    speaker, name = find_speaker(config, model, prepared.tables)
+    return _Borders(speaker.lifecycle, str(speaker.facts.get("as_of", "no day")), name)
 
 
 def _standing(prepared: Prepared, config: Config, day: int) -> Iterator[pd.DataFrame]:
