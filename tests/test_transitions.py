@@ -9,7 +9,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import t
+from scipy.stats import norm
 from typer.testing import CliRunner
 
 import clm_ml as clm
@@ -86,6 +86,10 @@ def expected(sizes, now=(100, 100, 100), variance=(9.0, 9.0, 9.0)):
     return Expected(np.array(now, dtype=float), np.diag(np.array(sizes, dtype=float)), np.array(variance))
 
 
+#: Of a normal distribution eight tenths lie within so many standard deviations.
+Z = norm.ppf(0.9)
+
+
 def bounds(told, segment):
     return told.loc[segment, ["lowest_customers", "highest_customers"]].tolist()
 
@@ -98,9 +102,9 @@ def off_by(many):
     return Past(expected((100, 100, 100)), np.array([100.0, 100 + many, 100 - many]), np.zeros(3))
 
 
-def test_without_past_windows_the_interval_is_chance_alone():
+def test_without_past_windows_they_are_taken_to_vary_as_usual():
     told = size_forecast(expected((90, 110, 100)), [], TWO).set_index("segment")
-    reach = t.ppf(0.9, 4) * 3
+    reach = Z * np.sqrt(9 + 0.2 * 9**2)
     assert told.loc["buyer", ["customers_now", "expected_customers"]].tolist() == [100, 110]
     assert told.loc["buyer", ["lowest_customers", "highest_customers"]].tolist() == pytest.approx(
         [110 - reach, 110 + reach]
@@ -113,7 +117,7 @@ def test_newcomers_are_expected_as_lately_and_vary_as_they_did():
     told = size_forecast(expected((100, 100, 100), variance=(0.0, 0, 0)), past, TWO).set_index("segment")
     assert told.loc["buyer", "expected_new_customers"] == 40  # of the last two
     # past errors: 20 after 10, and 60 after a mean of 15
-    reach = t.ppf(0.9, 6) * np.sqrt((10**2 + 45**2) / 2)
+    reach = Z * np.sqrt((10**2 + 45**2) / 2)
     assert told.loc["buyer", ["lowest_customers", "highest_customers"]].tolist() == pytest.approx(
         [140 - reach, 140 + reach]
     )
@@ -126,8 +130,33 @@ def test_windows_that_were_off_by_more_than_chance_widen_the_interval():
         for size in (1, 30)
     ]
     calm, wild = (float(np.diff(bounds(one.set_index("segment"), "buyer"))[0]) for one in told)
-    assert calm == pytest.approx(2 * t.ppf(0.9, 7) * 3)  # less than chance is chance
+    assert calm == pytest.approx(2 * Z * 3)  # less than chance is chance
     assert wild > 4 * calm
+
+
+def world(rng, windows, people=1500, segments=3):
+    """Draw windows in which people move by their own probabilities, bent by a season; and newcomers as they please."""
+    habits, level = rng.normal(0, 1.2, (people, segments)), rng.uniform(20, 120, segments)
+    usual = np.exp(habits) / np.exp(habits).sum(axis=1, keepdims=True)
+    now = np.full(segments, people / segments)
+    said = Expected(now, np.diag(usual.sum(axis=0)), (usual * (1 - usual)).sum(axis=0))
+    for _ in range(windows):
+        level = level * np.exp(rng.normal(0, 0.1, segments))
+        bent = np.exp(habits + rng.normal(0, 0.3, segments))
+        went = (rng.random(people)[:, None] > (bent / bent.sum(axis=1, keepdims=True)).cumsum(axis=1)).sum(axis=1)
+        came = np.bincount(np.minimum(went, segments - 1), minlength=segments).astype(float)
+        yield Past(said, came, rng.poisson(level * np.exp(rng.normal(0, 0.2, segments))).astype(float))
+
+
+@pytest.mark.parametrize("windows", [3, 5, 8])
+def test_eight_tenths_of_what_comes_is_within_the_interval(windows):
+    rng, within = np.random.default_rng(1), []
+    for _ in range(150):
+        *past, last = world(rng, windows + 1)
+        told = size_forecast(last.expected, past, TWO)
+        came = last.came + last.new
+        within.append((told["lowest_customers"] <= came) & (came <= told["highest_customers"]))
+    assert 0.75 <= np.mean(within) <= 0.85
 
 
 def test_batches_add_up():

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t
+from scipy.stats import norm
 
 from clm_ml.config import SegmentRules
 
@@ -22,8 +22,10 @@ __all__ = ["Expected", "Past", "size_forecast"]
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
-#: The interval, and how many windows the common share of error counts for beside those of one segment alone.
-_INTERVAL, _COMMON = 0.8, 4.0
+_INTERVAL = 0.8
+#: By how much windows usually vary, as the variance of a segment's share over the square of how unsure it is, on
+#: simulated shops; and for how many windows that, and what all segments have in common, counts beside what was seen.
+_USUAL, _WEIGHT = 0.1, 2.0
 #: Newcomers are expected to be as many as in the last so many windows, on the mean.
 _LATELY = 2
 
@@ -75,8 +77,8 @@ def size_forecast(expected: Expected, past: Sequence[Past], rules: SegmentRules)
 
     Args:
         expected: of everyone known at as_of.
-        past: windows that had closed by then, the latest last; without two of them the interval holds chance only, and
-            without one no newcomers are expected.
+        past: windows that had closed by then, the latest last; without two of them windows are taken to vary as they
+            usually do, and without one no newcomers are expected.
         rules: the segments.
 
     Returns:
@@ -84,11 +86,9 @@ def size_forecast(expected: Expected, past: Sequence[Past], rules: SegmentRules)
         expected_new_customers`, newcomers being part of those expected. Bounds are not rounded, and never below 0.
     """
     new, new_variance = _newcomers(past)
-    season, degrees = _season(expected, past)
-    known = float(expected.now.sum())
-    spread = np.sqrt(expected.variance + season * known**2 + new_variance)
+    season = _season(expected, past) * expected.now.sum() ** 2
     middle = expected.sizes + new
-    reach = t.ppf((1 + _INTERVAL) / 2, degrees) * spread
+    reach = norm.ppf((1 + _INTERVAL) / 2) * np.sqrt(expected.variance + season + new_variance)
     return pd.DataFrame(
         {
             "phase": list(rules.phases.values()),
@@ -113,17 +113,22 @@ def _newcomers(past: Sequence[Past]) -> tuple[Floats, Floats]:
     return lately, np.maximum(np.mean(np.square(errors), axis=0), chance) if errors else chance
 
 
-def _season(expected: Expected, past: Sequence[Past]) -> tuple[Floats, float]:
-    """Tell the variance of each segment's share by what is common to a window, and from how many windows it is known.
+def _season(expected: Expected, past: Sequence[Past]) -> Floats:
+    """Tell the variance of each segment's share by what is common to a window.
 
     What windows vary by on the mean, chance taken off, is compared with how unsure the segment is; few windows tell
-    little of one segment, so its own variance is drawn to what that comparison gives over all.
+    little of one segment, so its own variance is drawn to what that comparison gives over all, and that to the usual.
     """
+    unsure = np.square(expected.variance / expected.now.sum())
     if len(past) < 2:
-        return np.zeros_like(expected.variance), _COMMON
+        return 2 * _USUAL * unsure
     errors, freedom = np.array([window.error for window in past]), len(past) - 1
     own = errors.var(axis=0, ddof=1) - np.mean([window.chance for window in past], axis=0)
-    unsure = np.square(expected.variance / expected.now.sum())
-    common = max(0.0, float(own.sum() / unsure.sum())) * unsure if unsure.any() else unsure
-    drawn = (freedom * own + _COMMON * common) / (freedom + _COMMON)
-    return np.maximum(drawn, 0.0) * (1 + 1 / len(past)), freedom + _COMMON
+    found = max(0.0, float(own.sum() / unsure.sum())) if unsure.any() else 0.0
+    common = _drawn(found, _USUAL, freedom) * unsure
+    return np.maximum(_drawn(own, common, freedom), 0.0) * (1 + 1 / len(past))
+
+
+def _drawn(found: Any, to: Any, freedom: int) -> Any:
+    """Draw what was found towards what is known beside it, the less the more was seen."""
+    return (freedom * found + _WEIGHT * to) / (freedom + _WEIGHT)
