@@ -106,7 +106,7 @@ def rows(everyone):
     ]
 
 
-@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(orders, min_size=3, max_size=8), orders)
 def test_at_fixed_borders_one_customers_orders_change_nobody_elses_segment(shop, everyone, others):
     who = []

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 from typer.testing import CliRunner
@@ -66,6 +66,7 @@ def test_a_matrix_is_told_as_flows_with_their_shares():
 segments = st.sampled_from(TWO.names)
 
 
+@settings(max_examples=30)
 @given(st.dictionaries(st.integers(0, 30), segments, max_size=20), st.dictionaries(st.integers(0, 30), segments))
 def test_everyone_there_is_counted_once_and_those_who_stayed_known_are_where_they_were(before, after):
     first, second = (stood(**{f"c{who}": segment for who, segment in people.items()}) for people in (before, after))
@@ -245,6 +246,7 @@ def test_what_is_expected_is_the_sum_of_what_the_scores_say(drawn, told, tmp_pat
         assert [told["predicted"][name][to] for to in SEGMENTS] == pytest.approx(row.to_list())
 
 
+@pytest.mark.slow
 def test_two_runs_agree_to_the_byte_and_what_came_later_is_not_known(drawn, told, tmp_path):
     content = yaml.safe_load((drawn / "shop.yaml").read_text())
     for table in content["tables"].values():
@@ -317,6 +319,7 @@ def test_a_model_that_has_seen_what_came_says_so(drawn):
     assert "how many in each on 2026-01-28, newcomers included, with an 80 % interval:" in lines
 
 
+@pytest.mark.slow
 def test_a_notebook_gets_frames(drawn):
     config = clm.load_config(drawn / "shop.yaml")
     model = clm.load_model(drawn / "model")

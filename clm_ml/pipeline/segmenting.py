@@ -104,7 +104,8 @@ def segment(tables: Tables, config: Config, as_of: Any = None, model: Model | st
     day = tables.complete_until if as_of is None else parse_day(as_of)
     prepared = prepare(tables)
     borders = _borders(config, prepared, day, model)
-    told = _told(prepared, config, day, borders)
+    tallies = [tally(place(batch, borders.lifecycle)) for batch in _standing(prepared, config, day)]
+    told = _told(tallies, config, day, borders)
     prepared.drop()
     return told
 
@@ -146,8 +147,13 @@ def segment_files(
     days = _days(asked, every, kept.tables, config)
     prepared = kept.prepare(progress)
     borders = _borders(config, prepared, days[0], model)
-    written = None if history is None else _write_history(prepared, config, days, borders, history, force, progress)
-    told = _told(prepared, config, days[-1], borders)
+    if history is None:
+        written, tallies = None, _walk(prepared, config, days[-1:], borders, None, progress)
+    else:
+        with whole_file(history, force=force) as hidden:
+            tallies = _write_history(prepared, config, days, borders, hidden, progress)
+        written = History(history, tuple(date_of(day).isoformat() for day in days), pq.read_metadata(history).num_rows)
+    told = _told(tallies, config, days[-1], borders)
     kept.tables.engine.close()
     if plot is not None:
         with whole_file(plot, force=force) as hidden:
@@ -192,9 +198,8 @@ def _standing(prepared: Prepared, config: Config, day: int) -> Iterator[pd.DataF
         yield batch.to_pandas()
 
 
-def _told(prepared: Prepared, config: Config, day: int, borders: _Borders) -> Segmented:
+def _told(tallies: Sequence[pd.DataFrame], config: Config, day: int, borders: _Borders) -> Segmented:
     lifecycle = borders.lifecycle
-    tallies = [tally(place(batch, lifecycle)) for batch in _standing(prepared, config, day)]
     return Segmented(
         as_of=date_of(day).isoformat(),
         table=census(tallies, lifecycle.rules),
@@ -209,22 +214,26 @@ def _told(prepared: Prepared, config: Config, day: int, borders: _Borders) -> Se
 
 
 def _write_history(
-    prepared: Prepared,
-    config: Config,
-    days: Sequence[int],
-    borders: _Borders,
-    path: Path,
-    force: bool,
-    progress: Progress,
-) -> History:
-    rows = 0
-    progress("history", 0, len(days))
-    with whole_file(path, force=force) as hidden, pq.ParquetWriter(hidden, HISTORY, compression="zstd") as writer:
-        hidden.chmod(0o600)  # it tells of people
-        for number, day in enumerate(days, start=1):
-            for batch in _standing(prepared, config, day):
-                placed = place(batch, borders.lifecycle)[["customer_id", "segment"]].assign(as_of=date_of(day))
-                writer.write_table(pa.Table.from_pandas(placed[HISTORY.names], HISTORY, preserve_index=False))
-                rows += len(placed)
-            progress("history", number, len(days))
-    return History(path, tuple(date_of(day).isoformat() for day in days), rows)
+    prepared: Prepared, config: Config, days: Sequence[int], borders: _Borders, path: Path, progress: Progress
+) -> list[pd.DataFrame]:
+    with pq.ParquetWriter(path, HISTORY, compression="zstd") as writer:
+        path.chmod(0o600)  # it tells of people
+        return _walk(prepared, config, days, borders, writer, progress)
+
+
+def _walk(
+    prepared: Prepared, config: Config, days: Sequence[int], borders: _Borders, writer: Any, progress: Progress
+) -> list[pd.DataFrame]:
+    """Place everyone at each day, batch by batch, and write who is where; the tallies of the last day are kept."""
+    tallies: list[pd.DataFrame] = []
+    progress("as_ofs", 0, len(days))
+    for number, day in enumerate(days, start=1):
+        for batch in _standing(prepared, config, day):
+            placed = place(batch, borders.lifecycle)
+            if writer is not None:
+                rows = placed.assign(as_of=date_of(day))[HISTORY.names]
+                writer.write_table(pa.Table.from_pandas(rows, HISTORY, preserve_index=False))
+            if day == days[-1]:
+                tallies.append(tally(placed))
+        progress("as_ofs", number, len(days))
+    return tallies
