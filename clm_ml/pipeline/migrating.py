@@ -2,38 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import narwhals as nw
 import numpy as np
 import pandas as pd
 
 from clm_ml.artifacts import json_text, new_box, refuse_existing, refuse_existing_file, whole_file
-from clm_ml.config import Config, SegmentRules
+from clm_ml.config import Config
 from clm_ml.destinations import write_csv
 from clm_ml.errors import ModelError, UsageError, did_you_mean
-from clm_ml.features import build_features
 from clm_ml.keeping import read_kept_tables
 from clm_ml.lifecycle import (
-    STANDING,
-    Expected,
     Past,
     count_moves,
-    fit_lifecycle,
     flows_of,
     moved_between,
-    place,
     size_forecast,
 )
-from clm_ml.model import Lifecycle, Model
-from clm_ml.pipeline.exporting import suppressed_ids
+from clm_ml.model import Model
 from clm_ml.pipeline.scoring import find_speaker
+from clm_ml.pipeline.standing import Looked, fitted_at, in_order, look
 from clm_ml.plots import plot_flows
 from clm_ml.progress import Progress, silent
-from clm_ml.snapshot import Prepared, prepare, take_snapshot
+from clm_ml.snapshot import Prepared, prepare
 from clm_ml.tables import Tables
 from clm_ml.timeline import as_ofs_before, date_of, parse_day
 
@@ -186,13 +180,13 @@ def _migrated(
 ) -> Migrated:
     speaker, name = (None, None) if model is None else _speaker(prepared, config, model)
     days = _days(prepared.tables, config, day, most=1 if speaker is None else _MOST_WINDOWS)
-    lifecycle = _fitted(prepared, config, days[-2]) if speaker is None else speaker.lifecycle
+    lifecycle = fitted_at(prepared, config, days[-2]) if speaker is None else speaker.lifecycle
     looked, moved = None, None
     past: list[Past] = []
     moves: dict[str, int] = {}
     progress("as_ofs", 0, len(days))
     for number, at in enumerate(days, start=1):
-        before, looked = looked, _look(prepared, config, at, lifecycle, speaker, about_to if at == day else None)
+        before, looked = looked, look(prepared, config, at, lifecycle, speaker, about_to if at == day else None)
         if before is not None:
             moved = moved_between(before.placed, looked.placed, lifecycle.rules)
             moves = count_moves(before.placed, looked.placed) if at == day else {}
@@ -210,7 +204,7 @@ def _migrated(
         predicted=None if expected is None else pd.DataFrame(expected.matrix, list(rules.names), list(rules.names)),
         forecast=None if expected is None else size_forecast(expected, past, rules),
         windows=len(past),
-        about_to=None if about_to is None else _in_order(looked.listed, prepared.tables, config, about_to),
+        about_to=None if about_to is None else in_order(looked.listed, prepared.tables, config, about_to),
         model=name,
         phases=rules.phases,
         warnings=(*prepared.tables.warnings, *_warned(speaker, day)),
@@ -240,84 +234,12 @@ def _days(tables: Tables, config: Config, day: int, most: int) -> Sequence[int]:
     return as_ofs_before(day, min(first, day - horizon), horizon, most + 1)
 
 
-def _fitted(prepared: Prepared, config: Config, day: int) -> Lifecycle:
-    features = build_features(take_snapshot(prepared, day), config.task).select(*STANDING)
-    return fit_lifecycle(prepared.tables.engine.collect(features, "customer_id").to_pandas(), config)
-
-
-@dataclass(frozen=True)
-class _Looked:
-    """Where everyone stood at one as_of, what the model expected, and who was about to move."""
-
-    placed: pd.DataFrame
-    expected: Expected | None
-    listed: list[pd.DataFrame]
-
-
-def _look(
-    prepared: Prepared, config: Config, day: int, lifecycle: Lifecycle, speaker: Model | None, about_to: str | None
-) -> _Looked:
-    """Look at everyone at a day, batch by batch; of each only where they stand is kept."""
-    placed, expected, listed = [], None, []
-    for batch in _batches(prepared, config, day, narrow=speaker is None):
-        placed.append(place(batch, lifecycle)[["customer_id", "segment", "state"]])
-        if speaker is not None:
-            said = _probabilities(speaker, batch)
-            theirs = _expected(lifecycle.rules, placed[-1]["segment"], said)
-            expected = theirs if expected is None else expected + theirs
-            if about_to is not None:
-                listed.append(_about_to(speaker, batch, placed[-1]["segment"], said, about_to))
-    return _Looked(pd.concat(placed, ignore_index=True), expected, listed)
-
-
-def _batches(prepared: Prepared, config: Config, day: int, narrow: bool) -> Iterator[pd.DataFrame]:
-    features = build_features(take_snapshot(prepared, day), config.task)
-    for batch in prepared.tables.engine.batches(features.select(*STANDING) if narrow else features, "customer_id"):
-        yield batch.to_pandas()
-
-
-def _probabilities(model: Model, batch: pd.DataFrame) -> Floats:
-    """Give each one's probability of each segment; whom the model knows nothing of stays where they are."""
-    assert model.next_segment is not None, "a speaker tells the next segment"
-    complete = model.complete(batch)
-    said = model.next_segment.probabilities(complete, model.order_probability(complete), model.lifecycle)
-    stays = np.eye(model.lifecycle.segments)[model.lifecycle.now(complete)]
-    return np.where(np.isnan(said), stays, said)
-
-
-def _expected(rules: SegmentRules, now: pd.Series[Any], said: Floats) -> Expected:
-    codes = pd.Categorical(now, categories=list(rules.names)).codes
-    matrix = np.zeros((len(rules.names), len(rules.names)))
-    np.add.at(matrix, codes, said)
-    counts = np.bincount(codes, minlength=len(rules.names)).astype(np.float64)
-    return Expected(counts, matrix, (said * (1 - said)).sum(axis=0))
-
-
-def _past(before: _Looked, moved: pd.DataFrame) -> list[Past]:
+def _past(before: Looked, moved: pd.DataFrame) -> list[Past]:
     """Put beside what was expected at one as_of what had come by the next; nothing without a model."""
     if before.expected is None:
         return []
     came = moved.to_numpy(dtype=np.float64)
     return [Past(before.expected, came[:-1].sum(axis=0), came[-1])]
-
-
-def _about_to(model: Model, batch: pd.DataFrame, now: pd.Series[Any], said: Floats, segment: str) -> pd.DataFrame:
-    """Find whose likeliest next segment this is, and who is not in it yet."""
-    place = model.segments.names.index(segment)
-    who = (said.argmax(axis=1) == place) & (now != segment).to_numpy()
-    scores = model.score(batch[who].reset_index(drop=True), reasons=False)
-    scores[f"becomes_{segment}_probability"] = said[who, place]
-    return scores[["customer_id", "segment", f"becomes_{segment}_probability", "churn_probability", "value_at_risk"]]
-
-
-def _in_order(listed: list[pd.DataFrame], tables: Tables, config: Config, segment: str) -> pd.DataFrame:
-    rows = pd.concat(listed, ignore_index=True)
-    rows = rows[~rows["customer_id"].isin(suppressed_ids(config))]
-    if tables.customers is not None and "may_profile" in tables.customers.collect_schema().names():
-        agreed = tables.engine.collect(tables.customers.filter(nw.col("may_profile")).select("customer_id"))
-        rows = rows[rows["customer_id"].isin(agreed.column(0).to_pylist())]
-    by = ["value_at_risk", f"becomes_{segment}_probability", "customer_id"]
-    return rows.sort_values(by, ascending=[False, False, True]).reset_index(drop=True)
 
 
 def _write_list(listed: pd.DataFrame, out: Path, force: bool) -> None:

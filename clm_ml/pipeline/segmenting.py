@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,14 @@ import pyarrow.parquet as pq
 from clm_ml.artifacts import refuse_existing_file, whole_file
 from clm_ml.config import Config
 from clm_ml.errors import UsageError
-from clm_ml.features import build_features
 from clm_ml.keeping import read_kept_tables
-from clm_ml.lifecycle import STANDING, border_words, census, fit_lifecycle, grid, phases_of, place, rule_words, tally
+from clm_ml.lifecycle import border_words, census, grid, phases_of, place, rule_words, tally
 from clm_ml.model import Lifecycle, Model
 from clm_ml.pipeline.scoring import find_speaker
+from clm_ml.pipeline.standing import batches_at, fitted_at
 from clm_ml.plots import plot_grid
 from clm_ml.progress import Progress, silent
-from clm_ml.snapshot import Prepared, prepare, take_snapshot
+from clm_ml.snapshot import Prepared, prepare
 from clm_ml.tables import Tables
 from clm_ml.timeline import as_ofs_before, date_of, parse_day
 
@@ -104,7 +104,7 @@ def segment(tables: Tables, config: Config, as_of: Any = None, model: Model | st
     day = tables.complete_until if as_of is None else parse_day(as_of)
     prepared = prepare(tables)
     borders = _borders(config, prepared, day, model)
-    tallies = [tally(place(batch, borders.lifecycle)) for batch in _standing(prepared, config, day)]
+    tallies = [tally(place(batch, borders.lifecycle)) for batch in batches_at(prepared, config, day, narrow=True)]
     told = _told(tallies, config, day, borders)
     prepared.drop()
     return told
@@ -185,17 +185,9 @@ class _Borders:
 def _borders(config: Config, prepared: Prepared, day: int, model: Model | str | Path | None) -> _Borders:
     """Take a model's borders, or fit them on everyone at a day."""
     if model is None:
-        standing = pd.concat(_standing(prepared, config, day), ignore_index=True)
-        return _Borders(fit_lifecycle(standing, config), date_of(day).isoformat(), None)
+        return _Borders(fitted_at(prepared, config, day), date_of(day).isoformat(), None)
     speaker, name = find_speaker(config, model, prepared.tables)
     return _Borders(speaker.lifecycle, str(speaker.facts.get("as_of", "no day")), name)
-
-
-def _standing(prepared: Prepared, config: Config, day: int) -> Iterator[pd.DataFrame]:
-    """Tell where everyone stands at a day, in batches ordered by customer_id."""
-    features = build_features(take_snapshot(prepared, day), config.task).select(*STANDING)
-    for batch in prepared.tables.engine.batches(features, "customer_id"):
-        yield batch.to_pandas()
 
 
 def _told(tallies: Sequence[pd.DataFrame], config: Config, day: int, borders: _Borders) -> Segmented:
@@ -228,7 +220,7 @@ def _walk(
     tallies: list[pd.DataFrame] = []
     progress("as_ofs", 0, len(days))
     for number, day in enumerate(days, start=1):
-        for batch in _standing(prepared, config, day):
+        for batch in batches_at(prepared, config, day, narrow=True):
             placed = place(batch, borders.lifecycle)
             if writer is not None:
                 rows = placed.assign(as_of=date_of(day))[HISTORY.names]
