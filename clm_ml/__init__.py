@@ -28,8 +28,10 @@ if TYPE_CHECKING:
         kpis,
         rank,
         score,
+        segment,
         train,
         train_box,
+        transitions,
     )
     from clm_ml.tables import Tables, read_tables
 
@@ -54,9 +56,11 @@ __all__ = [
     "rank",
     "read_tables",
     "score",
+    "segment",
     "simulate",
     "train",
     "train_box",
+    "transitions",
     "vocabularies",
 ]
 
@@ -76,8 +80,10 @@ _HOMES = {
         "kpis",
         "rank",
         "score",
+        "segment",
         "train",
         "train_box",
+        "transitions",
     ),
     "tables": ("Tables", "read_tables"),
 }

@@ -25,7 +25,7 @@ from typing import Any
 
 from clm_ml.errors import ArtifactError
 
-__all__ = ["Box", "json_text", "new_box", "open_box", "refuse_existing", "whole_file"]
+__all__ = ["Box", "json_text", "new_box", "open_box", "refuse_existing", "refuse_existing_file", "whole_file"]
 
 MANIFEST = "manifest.json"
 FORMAT = 1
@@ -140,6 +140,19 @@ def open_box(folder: Path, kind: str) -> Box:
     return Box(folder, kind, manifest["facts"])
 
 
+def refuse_existing_file(path: Path | None, force: bool) -> None:
+    """Refuse a file that is there and not to be replaced: before the work, not after it.
+
+    Raises:
+        ArtifactError: if it is there.
+    """
+    if path is None:
+        return
+    with _sentences(path):
+        if path.exists() and not force:
+            raise ArtifactError(f"{path} exists already; choose another name, or replace it with --force.")
+
+
 @contextmanager
 def whole_file(path: Path, *, force: bool = False) -> Iterator[Path]:
     """Write one file whole or not at all: the block writes to the path it is given, which is then renamed.
@@ -147,9 +160,7 @@ def whole_file(path: Path, *, force: bool = False) -> Iterator[Path]:
     Raises:
         ArtifactError: if the file exists and is not to be replaced, or cannot be written.
     """
-    with _sentences(path):
-        if path.exists() and not force:
-            raise ArtifactError(f"{path} exists already; choose another name, or replace it with --force.")
+    refuse_existing_file(path, force)
     with _hidden_beside(path) as hidden:
         yield hidden / path.name
         with _sentences(path):

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from clm_ml.config import COLUMNS, MEANINGS, Config, Lapse, Task, Train, commented, load_config, schema
+from clm_ml.config import COLUMNS, MEANINGS, Config, Lapse, SegmentRules, Task, Train, commented, load_config, schema
 from clm_ml.errors import ConfigError
 
 SHOP = """\
@@ -209,7 +209,7 @@ def test_the_commented_config_names_every_key_with_its_description():
                 assert f"# {field.description}" in written
 
 
-@pytest.mark.parametrize("model", [Lapse, Task, Train, schema.ListPlan, schema.Tracking])
+@pytest.mark.parametrize("model", [Lapse, SegmentRules, Task, Train, schema.ListPlan, schema.Tracking])
 def test_a_commented_part_is_yaml_and_says_the_defaults(model):
     assert model.model_validate(yaml.safe_load(commented(model))) == model()
 
@@ -223,7 +223,7 @@ def filled_in():
 def test_the_commented_config_works_once_its_gaps_are_filled_in(load):
     config = load(filled_in())
     assert config.tables.orders.columns == {"customer_id": "x", "ordered_at": "x", "amount": "x"}
-    for part in ("task", "lapse", "train", "list", "tracking", "destinations"):
+    for part in ("task", "lapse", "segments", "train", "list", "tracking", "destinations"):
         assert getattr(config, part) == Config.model_fields[part].default
 
 

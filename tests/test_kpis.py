@@ -24,6 +24,7 @@ from clm_ml.errors import TimelineError, UsageError
 from clm_ml.features import Rhythm, against_habit, fit_rhythm
 from clm_ml.lifecycle import groups_of, kpi_catalogue, lacks, measure, standing
 from clm_ml.lifecycle.doings import engaging, first_categories, leads, new_categories, ordering, spent
+from clm_ml.model import Lifecycle
 from clm_ml.segments import PHASES, find_segments, fit_cut_points
 from clm_ml.snapshot import prepare
 from clm_ml.tables import Tables, read_tables
@@ -650,7 +651,8 @@ def test_a_model_says_who_stands_where_and_moves_nothing_else() -> None:
     tables, config = draw(*SHOP)
     was = standing(prepare(tables), parse_day("2024-02-01"), config.task)
     impatient = Lapse(after_gaps=0.1, gone_after_gaps=0.2, at_least_days=0)
-    model = SimpleNamespace(cuts=fit_cut_points(was), rhythm=Rhythm(gap_days=10.0, weight=1.0), lapse=impatient)
+    lifecycle = Lifecycle(fit_cut_points(was), impatient, Rhythm(gap_days=10.0, weight=1.0), horizon_days=30)
+    model = SimpleNamespace(lifecycle=lifecycle)
     fitted, told = clm.kpis(tables, config), clm.kpis(tables, config, model=model)
     assert of_all(told) == of_all(fitted)
     retained = told[told["kpi"] == "retention_rate"].set_index("group")["of"]

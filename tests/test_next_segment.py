@@ -144,7 +144,7 @@ def test_where_too_few_ordered_their_counts_speak():
 
 def test_transitions_are_shares_with_a_customers_worth_of_doubt():
     at_risk, gone = place("at_risk"), place("cannot_lose")
-    told = np.asarray(_count(np.array([at_risk] * 3), np.array([at_risk, gone, gone])).shares)
+    told = np.asarray(_count(np.array([at_risk] * 3), np.array([at_risk, gone, gone]), LIFECYCLE).shares)
     # those who moved, half a customer added: .5 in six segments, 1.5 and 2.5 there, of 8 in nine
     assert told[at_risk, [at_risk, gone, place("loyal")]] == pytest.approx(
         [(1 + 1.5 / 7.5) / 4, (2 + 2.5 / 7.5) / 4, 0.5 / 7.5 / 4], rel=1e-5

@@ -34,7 +34,7 @@ from clm_ml.engine import open_engine, open_target
 from clm_ml.errors import ClmError, ConfigError, DataError, UsageError
 from clm_ml.model import BOX_KIND, save_model
 from clm_ml.pipeline import score
-from clm_ml.pipeline.scores import SCHEMA
+from clm_ml.pipeline.scores import scores_schema
 from clm_ml.timeline import date_of
 from tests.conftest import make_simulated
 
@@ -43,6 +43,7 @@ dbapi = pytest.importorskip("adbc_driver_postgresql.dbapi", reason="the extra po
 PASSWORD = "planted-S3cret"
 AS_OF = "2025-08-01"
 TABLES = ("orders", "events", "customers", "contacts", "spend")
+SCHEMA = scores_schema()
 
 
 # a server --------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from clm_ml.cli.answering import Answer
 from clm_ml.config import Config
 from clm_ml.pipeline import Backtested, Checked, Exported, Listed, Scored, Trained
 
-__all__ = ["tell_backtested", "tell_checked", "tell_exported", "tell_scored", "tell_trained"]
+__all__ = ["table_text", "tell_backtested", "tell_checked", "tell_exported", "tell_scored", "tell_trained"]
 
 
 def tell_checked(answer: Answer, checked: Checked, config: Config) -> None:
@@ -52,7 +52,7 @@ def _say_horizon(answer: Answer, checked: Checked, asked_days: int) -> None:
     if len(checked.lapse):
         shares = {"lapsed_customers": "{:,}", "lapsed_share": "{:.0%}", "later_orders_share": "{:.0%}"}
         answer.say(f"\nIf silence had counted as lapsed {asked_days} days before the end:")
-        answer.say(_table(checked.lapse, shares))
+        answer.say(table_text(checked.lapse, shares))
     gap = checked.long_gap_days
     why = "nobody ordered twice" if isnan(gap) else f"85 % of the gaps between orders end within {gap:.0f} days"
     answer.say(f"\nA sensible horizon: {checked.horizon_days} days ({why}); the config asks {asked_days}.")
@@ -106,7 +106,8 @@ def _say_foresight(answer: Answer, figures: Mapping[str, Any]) -> None:
         f"{markov['log_loss']:.4f}, {markov['top_1']:.1%}{speaks}"
     )
     for name in ("at_risk", "cannot_lose"):
-        told = segments[f"becomes_{name}_probability"]
+        if (told := segments.get(f"becomes_{name}_probability")) is None:  # the shop's own rules know no such segment
+            continue
         answer.say(f"  becomes {name}: {told['predicted']:.2%} predicted, {told['happened']:.2%} happened")
     wait, other = orders["model"], orders["other"]
     answer.say(
@@ -121,7 +122,7 @@ _JUDGED = ("auc", "log_loss", "brier", "ece", "top_decile_lift")
 def _methods(rows: Mapping[str, Mapping[str, float]]) -> str:
     """Lay out how well each method did."""
     shown = pd.DataFrame(rows).T[list(_JUDGED)].rename_axis("method").reset_index()
-    return _table(shown, dict.fromkeys(_JUDGED, "{:.4f}"))
+    return table_text(shown, dict.fromkeys(_JUDGED, "{:.4f}"))
 
 
 def tell_backtested(answer: Answer, done: Backtested, config: Config) -> None:
@@ -171,7 +172,7 @@ def tell_scored(answer: Answer, scored: Scored) -> None:
         "expected_value": "{:,.0f}",
         "value_at_risk": "{:,.0f}",
     }
-    answer.say(_table(scored.segments, money))
+    answer.say(table_text(scored.segments, money))
     answer.say(f"scores box: {scored.box}")
     if scored.table is not None:
         answer.say(f"scores table: {scored.table}")
@@ -216,11 +217,12 @@ def _say_top(answer: Answer, listed: Listed) -> None:
         return
     columns = ["rank", "customer_id", "segment", "churn_probability", "value_at_risk", "expected_profit"]
     money = {"churn_probability": "{:.2f}", "value_at_risk": "{:,.0f}", "expected_profit": "{:,.2f}"}
-    answer.say(_table(listed.contact.head(10)[columns], money))
+    answer.say(table_text(listed.contact.head(10)[columns], money))
     first = listed.contact.iloc[0]
     reasons = [first[name] for name in ("reason_1", "reason_2", "reason_3") if pd.notna(first[name])]
     answer.say(f"why customer {first['customer_id']}: {'; '.join(reasons)}")
-    answer.say(f"play: {first['play']}")
+    if pd.notna(first["play"]):
+        answer.say(f"play: {first['play']}")
 
 
 def _warn(answer: Answer, warnings: tuple[str, ...]) -> None:
@@ -228,7 +230,7 @@ def _warn(answer: Answer, warnings: tuple[str, ...]) -> None:
         answer.warn(warning)
 
 
-def _table(rows: pd.DataFrame, formats: dict[str, str]) -> str:
+def table_text(rows: pd.DataFrame, formats: dict[str, str]) -> str:
     """Lay rows out for a terminal: numbers to the right, words to the left."""
     columns = []
     for name in map(str, rows):

@@ -120,7 +120,7 @@ def backtest(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Learn as if it were an earlier day, and judge against what came.
+    """Learn as if it were earlier, and judge against what came.
 
     At each day the model and every baseline know nothing but what was known before it.
     """

@@ -5,7 +5,7 @@ refusal names the file and the line. Relative paths are read from the folder the
 can be run from anywhere.
 """
 
-from clm_ml.config.contract import COLUMNS, MEANINGS, RATED, SEGMENT_NAMES
+from clm_ml.config.contract import COLUMNS, MEANINGS, RATED
 from clm_ml.config.inputs import Inputs
 from clm_ml.config.printing import commented
 from clm_ml.config.reading import load_config
@@ -20,22 +20,39 @@ from clm_ml.config.schema import (
     Tracking,
     Train,
 )
+from clm_ml.config.segments import (
+    ORDERS,
+    STATES,
+    TIERS,
+    USUAL_SEGMENTS,
+    SegmentRule,
+    SegmentRules,
+    combinations,
+    read_segment_rules,
+)
 
 __all__ = [
     "COLUMNS",
     "MEANINGS",
+    "ORDERS",
     "RATED",
-    "SEGMENT_NAMES",
+    "STATES",
+    "TIERS",
+    "USUAL_SEGMENTS",
     "Config",
     "Events",
     "Inputs",
     "Lapse",
     "ListPlan",
     "PlayPlan",
+    "SegmentRule",
+    "SegmentRules",
     "Table",
     "Task",
     "Tracking",
     "Train",
+    "combinations",
     "commented",
     "load_config",
+    "read_segment_rules",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["COLUMNS", "MEANINGS", "RATED", "SEGMENT_NAMES"]
+__all__ = ["COLUMNS", "MEANINGS", "RATED"]
 
 #: The columns of each table: what is needed, then what is optional.
 COLUMNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -35,18 +35,3 @@ MEANINGS = (
 
 #: Meanings whose events carry a value worth a mean.
 RATED = ("satisfaction", "review")
-
-#: The segments a playbook can speak of; the room `segments` says who is in them.
-SEGMENT_NAMES = (
-    "engaged_visitor",
-    "loyal_visitor",
-    "first_time",
-    "recent",
-    "promising",
-    "potential_loyalist",
-    "loyal",
-    "champion",
-    "cannot_lose",
-    "at_risk",
-    "falling_asleep",
-)

@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 
 from clm_ml.config.contract import COLUMNS
 from clm_ml.config.schema import Config, Input
+from clm_ml.config.segments import SegmentRule
 
 __all__ = ["commented"]
 
@@ -39,6 +40,8 @@ def commented(model: type[BaseModel] = Config) -> str:
 
 def _key(model: type[BaseModel], name: str, field: FieldInfo) -> list[str]:
     part = _part(field)
+    if _are_rules(field.default):
+        return [f"# {field.description}", f"{name}:", *_rules(field.default)]
     if part is None:
         value = _columns(model) if name == "columns" and issubclass(model, Input) else _default(field)
         return [f"# {field.description}", f"{name}: {value}".rstrip()]
@@ -56,8 +59,17 @@ def _columns(table: type[Input]) -> str:
     return f"{{{', '.join(f'{column}: …' for column in needed)}}}{more}"
 
 
+def _are_rules(default: Any) -> bool:
+    return isinstance(default, dict) and any(isinstance(value, SegmentRule) for value in default.values())
+
+
+def _rules(rules: dict[str, SegmentRule]) -> list[str]:
+    """Write each segment on a line of its own."""
+    return [f"  {name}: {_in_flow(rule.written())}" for name, rule in rules.items()]
+
+
 def _part(field: FieldInfo) -> type[BaseModel] | None:
-    """Find the model whose keys a field holds, as in `Table` and `Table | None`."""
+    """Find the model whose keys a field holds, as in `Table`, `Table | None` and `dict[str, Table]`."""
     kinds = [field.annotation, *getattr(field.annotation, "__args__", ())]
     return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
 
@@ -69,5 +81,9 @@ def _default(field: FieldInfo) -> str:
         return ""
     plain: Any = field.default
     plain = str(plain) if isinstance(plain, Path) else list(plain) if isinstance(plain, tuple) else plain
+    return _in_flow(plain)
+
+
+def _in_flow(plain: Any) -> str:
     text: str = yaml.safe_dump(plain, default_flow_style=True, sort_keys=False, width=10_000)
     return text.removesuffix("\n").removesuffix("\n...")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -179,10 +179,17 @@ def _what(problem: Any, steps: tuple[str, ...]) -> str:
 
 def _fields(steps: tuple[str, ...]) -> dict[str, Any]:
     """List the keys that may stand at a place of the config."""
-    model: Any = Config
+    kind: Any = Config
     for step in steps:
-        if step not in model.model_fields:  # a name of the project's own, as a segment's in the playbook
-            continue
-        kinds = [model.model_fields[step].annotation, *getattr(model.model_fields[step].annotation, "__args__", ())]
-        model = next(kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel))
-    return {name: field for name, field in model.model_fields.items() if not field.exclude}
+        kind = _below(kind, step)
+    return {name: field for name, field in kind.model_fields.items() if not field.exclude}
+
+
+def _below(kind: Any, step: str) -> Any:
+    """Find what lies under a key or a place of a part, a mapping or a list; of `Table | None` it is the Table."""
+    below = kind.model_fields[step].annotation if _is_part(kind) else get_args(kind)[get_origin(kind) is dict]
+    return below if get_origin(below) in (dict, tuple) else next(filter(_is_part, (below, *get_args(below))), below)
+
+
+def _is_part(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)

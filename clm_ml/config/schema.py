@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 from zoneinfo import available_timezones
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from clm_ml.config.contract import COLUMNS, MEANINGS, SEGMENT_NAMES
+from clm_ml.config.contract import COLUMNS, MEANINGS
+from clm_ml.config.frozen import Frozen
+from clm_ml.config.segments import USUAL_SEGMENTS, SegmentRules
 from clm_ml.errors import did_you_mean
 
 __all__ = [
@@ -45,11 +47,7 @@ Text = Annotated[str, Field(min_length=1)]
 Day = Annotated[date, BeforeValidator(_as_day)]
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
-
-
-class Table(_Frozen):
+class Table(Frozen):
     """Where one table comes from, and what its columns are called there."""
 
     source: Text | None = Field(
@@ -148,7 +146,7 @@ class Spend(Input):
     table = "spend"
 
 
-class Tables(_Frozen):
+class Tables(Frozen):
     """The inputs; all but orders are optional, and what is missing switches off what needs it."""
 
     orders: Orders = Field(
@@ -170,7 +168,7 @@ def _is_attribute(column: str) -> bool:
     return column == "country" or not (column in sum(COLUMNS["customers"], ()) or column.startswith("contact_"))
 
 
-class Task(_Frozen):
+class Task(Frozen):
     """What is predicted."""
 
     horizon_days: Days = Field(90, description="Churned means: no order in this many days from as_of on.")
@@ -185,7 +183,7 @@ class Task(_Frozen):
         return windows
 
 
-class Lapse(_Frozen):
+class Lapse(Frozen):
     """When a customer counts as lapsed, measured in their own expected gap between orders."""
 
     after_gaps: Annotated[Number, Field(gt=0)] = Field(2.0, description="Lapsed (just stopped) from this many gaps on.")
@@ -199,7 +197,7 @@ class Lapse(_Frozen):
         return self
 
 
-class Train(_Frozen):
+class Train(Frozen):
     """How the models learn."""
 
     as_ofs: Literal["auto"] | tuple[Day, ...] = Field(
@@ -219,7 +217,7 @@ class Train(_Frozen):
     seed: Whole = Field(1, description="Seed of everything drawn while learning.")
 
 
-class ListPlan(_Frozen):
+class ListPlan(Frozen):
     """The list: whom it may hold, what it may cost, what it assumes."""
 
     segments: tuple[str, ...] = Field(
@@ -240,7 +238,7 @@ class ListPlan(_Frozen):
     delete_after_days: Days = Field(365, description="Lists say they are to be deleted so many days after as_of.")
 
 
-class PlayPlan(_Frozen):
+class PlayPlan(Frozen):
     """What a project does otherwise with one segment; what is left out stays as the playbook has it."""
 
     target: Text | None = Field(None, description="Who they are, in a sentence.")
@@ -254,14 +252,14 @@ class PlayPlan(_Frozen):
     )
 
 
-class Tracking(_Frozen):
+class Tracking(Frozen):
     """Where MLflow keeps runs and the registry."""
 
     uri: Text = Field("sqlite:///mlflow.db", description="MLflow's tracking store; artifacts lie beside a SQLite one.")
     experiment: Text | None = Field(None, description="MLflow's experiment; the project's name if not given.")
 
 
-class Config(_Frozen):
+class Config(Frozen):
     """Everything a run needs except its day."""
 
     project: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")] = Field(
@@ -285,6 +283,7 @@ class Config(_Frozen):
     tables: Tables = Field(description="The inputs; all but orders are optional.")
     task: Task = Field(Task(), description="What is predicted.")
     lapse: Lapse = Field(Lapse(), description="When a customer counts as lapsed, in their own expected gaps.")
+    segments: SegmentRules = Field(USUAL_SEGMENTS, description="Who is in which segment.")
     train: Train = Field(Train(), description="How the models learn.")
     list: ListPlan = Field(ListPlan(), description="The list: whom it may hold, what it may cost, what it assumes.")
     playbook: dict[str, PlayPlan] = Field(
@@ -305,15 +304,14 @@ class Config(_Frozen):
                 raise ValueError(f"train.attributes: {name!r} is no attribute that tables.customers maps{near}")
         return self
 
-    @field_validator("playbook", mode="before")
-    @classmethod
-    def _is_for_known_segments(cls, plays: Any) -> Any:
-        """Tell a segment that is none before anything is said of its keys."""
-        for segment in plays if isinstance(plays, dict) else ():
-            if segment not in SEGMENT_NAMES:
-                near = did_you_mean(str(segment), SEGMENT_NAMES) or f"; there are {', '.join(SEGMENT_NAMES)}"
-                raise ValueError(f"{segment!r} is no segment{near}")
-        return plays
+    @model_validator(mode="after")
+    def _names_its_segments(self) -> Config:
+        for key, named in (("list.segments", self.list.segments), ("playbook", self.playbook)):
+            for name in named:
+                if name not in (known := self.segments.names):
+                    near = did_you_mean(name, known) or f"; there are {', '.join(known)}"
+                    raise ValueError(f"{key}: {name!r} is no segment of segments.rules{near}")
+        return self
 
     @field_validator("timezone")
     @classmethod

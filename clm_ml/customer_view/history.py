@@ -38,7 +38,7 @@ def segment_history(prepared: Prepared, known: Known, model: Model) -> pd.DataFr
     standing = _standing(prepared, as_ofs, known.as_of)
     standing["has_email"] = [_has_email(known, as_of) for as_of in as_ofs]
     habits = against_habit(standing, model.rhythm, model.lapse)
-    placed = find_segments(habits, model.cuts, model.lapse)
+    placed = find_segments(habits, model.cuts, model.lapse, model.segments)
     windows = [lookback(as_of, STEP_DAYS) for as_of in as_ofs]
     days = known.events["day"]
     return pd.DataFrame(

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
+from typing import Any
 
 import yaml
 
-from clm_ml.config import Config
-from clm_ml.segments import PHASES
+from clm_ml.config import USUAL_SEGMENTS, Config
 
 __all__ = ["Play", "playbook"]
 
@@ -42,14 +42,20 @@ def playbook(config: Config | None = None) -> dict[str, Play]:
 
     Args:
         config: a project, whose `playbook` says what it does otherwise, key by key; a contact then costs what the
-            play says, else `list.contact_cost`. Without it the playbook is as it comes with clm-ml.
+            play says, else `list.contact_cost`. Of a segment that only its own rules know nothing else is told.
+            Without a project the playbook is as it comes with clm-ml.
 
     >>> playbook()["at_risk"].goal, playbook()["cannot_lose"].channel
     ('Reach out now.', 'phone')
     """
-    if config is None:
-        return dict(_as_it_comes())
-    return {segment: _of_project(play, config) for segment, play in _as_it_comes().items()}
+    rules = USUAL_SEGMENTS if config is None else config.segments
+    plays = {segment: _as_it_comes(segment, phase) for segment, phase in rules.phases.items()}
+    return plays if config is None else {segment: _of_project(play, config) for segment, play in plays.items()}
+
+
+def _as_it_comes(segment: str, phase: str) -> Play:
+    told = _book().get(segment, {"target": "", "goal": "", "plays": (), "channel": ""})
+    return Play(segment, phase, **{**told, "plays": tuple(told["plays"])})
 
 
 def _of_project(play: Play, config: Config) -> Play:
@@ -62,10 +68,5 @@ def _of_project(play: Play, config: Config) -> Play:
 
 
 @cache
-def _as_it_comes() -> dict[str, Play]:
-    text = resources.files(__package__).joinpath("playbook.yaml").read_text(encoding="utf-8")
-    content = yaml.safe_load(text)
-    return {
-        segment: Play(segment, phase, **{**content[segment], "plays": tuple(content[segment]["plays"])})
-        for segment, phase in PHASES.items()
-    }
+def _book() -> dict[str, Any]:
+    return yaml.safe_load(resources.files(__package__).joinpath("playbook.yaml").read_text(encoding="utf-8"))

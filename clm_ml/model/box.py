@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from clm_ml.artifacts import json_text, open_box
-from clm_ml.config import Inputs, Lapse, Task
+from clm_ml.config import USUAL_SEGMENTS, Inputs, Lapse, Task, read_segment_rules
 from clm_ml.errors import ArtifactError
 from clm_ml.features import Rhythm
 from clm_ml.model.attributes import Attributes
@@ -46,6 +46,8 @@ def save_model(model: Model, folder: Path) -> None:
         "next_segment": None if model.next_segment is None else model.next_segment.facts(),
         "next_order": None if model.next_order is None else model.next_order.facts(),
     }
+    if not model.segments.place_alike(USUAL_SEGMENTS):
+        content["segments"] = model.segments.facts()
     (folder / "model.json").write_text(json_text(content), encoding="utf-8")
     (folder / "evaluation.json").write_text(json_text(dict(model.facts)), encoding="utf-8")
 
@@ -82,6 +84,7 @@ def _read(content: Mapping[str, Any], facts: Mapping[str, Any], folder: Path) ->
         amount=None if content["amount"] is None else _read_amount(content["amount"], folder),
         next_segment=None if segment is None else read_next_segment(segment),
         next_order=None if order is None else read_next_order(order),
+        segments=read_segment_rules(content["segments"]) if "segments" in content else USUAL_SEGMENTS,
         currency=content["currency"],
         facts=facts,
     )

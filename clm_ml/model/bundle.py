@@ -11,7 +11,7 @@ import pandas as pd
 from pandas.api.types import is_numeric_dtype
 from scipy.special import expit
 
-from clm_ml.config import Inputs, Lapse, Task
+from clm_ml.config import USUAL_SEGMENTS, Inputs, Lapse, SegmentRules, Task
 from clm_ml.errors import ModelError, did_you_mean
 from clm_ml.features import Rhythm, against_habit, catalogue
 from clm_ml.model.ahead import next_order_columns, next_segment_columns
@@ -22,7 +22,7 @@ from clm_ml.model.prior import PRIOR_LOG_ODDS, Prior
 from clm_ml.model.probability import Probability
 from clm_ml.model.reasons import Teller, reason_columns
 from clm_ml.model.value import Amount
-from clm_ml.segments import SEGMENTS, CutPoints, find_segments
+from clm_ml.segments import CutPoints, find_segments
 from clm_ml.timeline import date_of
 
 __all__ = ["Model", "may_be_null"]
@@ -48,6 +48,7 @@ class Model:
         next_segment: where everyone will be when the horizon ends; None as for customers.
         next_order: when customers order next; None as for customers.
         attributes: what the attributes of people tell.
+        segments: who is in which segment.
         facts: where and when it was learned, and how it was judged: plain data.
     """
 
@@ -63,6 +64,7 @@ class Model:
     next_segment: NextSegment | None = field(default=None, repr=False)
     next_order: NextOrder | None = field(default=None, repr=False)
     attributes: Attributes = field(default=Attributes({}), repr=False)
+    segments: SegmentRules = field(default=USUAL_SEGMENTS, repr=False)
     currency: str = "EUR"
     facts: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
@@ -77,7 +79,7 @@ class Model:
     @property
     def lifecycle(self) -> Lifecycle:
         """What places people in segments, now and ahead."""
-        return Lifecycle(self.cuts, self.lapse, self.rhythm, self.task.horizon_days)
+        return Lifecycle(self.cuts, self.lapse, self.rhythm, self.task.horizon_days, self.segments)
 
     def score(self, features: Any, reasons: bool = True) -> pd.DataFrame:
         """Score people: one row each, in the order given, with the columns of `scores.parquet`.
@@ -136,7 +138,7 @@ class Model:
         churn = np.where(ordered, 1 - probability, np.nan)
         amount = self.amount_if_ordering(frame)
         as_ofs = pd.to_datetime(frame["as_of"].map({day: date_of(day) for day in frame["as_of"].unique()})).dt.date
-        placed = find_segments(frame, self.cuts, self.lapse)
+        placed = find_segments(frame, self.cuts, self.lapse, self.segments)
         known = frame[["days_since_last_order", "expected_gap_days", "overdue_ratio"]].astype("Float64")
         known["days_since_last_order"] = known["days_since_last_order"].astype("Int64")
         estimates = pd.DataFrame(
@@ -155,10 +157,10 @@ class Model:
     def _ahead(self, frame: pd.DataFrame, probability: Floats) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Look ahead; where there was nothing to learn that from, all is null."""
         ordered = frame["orders_ever"].to_numpy() > 0
-        segments = np.full((len(frame), len(SEGMENTS)), np.nan)
+        segments = np.full((len(frame), len(self.segments.names)), np.nan)
         if self.next_segment is not None:
             segments = self.next_segment.probabilities(frame, probability, self.lifecycle)
-        ahead = next_segment_columns(segments, ordered, frame.index)
+        ahead = next_segment_columns(segments, ordered, frame.index, self.segments)
         return ahead, next_order_columns(self.next_order, frame, probability, ordered)
 
     def order_probability(self, complete: pd.DataFrame) -> Floats:

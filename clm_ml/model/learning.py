@@ -72,11 +72,12 @@ def _from_histories(examples: Examples, config: Config, inputs: Inputs) -> Model
         lapse=config.lapse,
         inputs=inputs,
         rhythm=_fit_rhythm(latest),
-        cuts=fit_cut_points(latest),
+        cuts=fit_cut_points(latest, config.segments),
         prior=fit_prior(_now(examples), config.task.horizon_days),
         customers=None,
         visitors=None,
         amount=None,
+        segments=config.segments,
         currency=config.currency,
     )
 

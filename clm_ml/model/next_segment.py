@@ -1,4 +1,4 @@
-"""Where a customer will be in the lifecycle when the horizon ends: a probability for each of the eleven segments.
+"""Where a customer will be in the lifecycle when the horizon ends: a probability for each segment.
 
 Who does not order has a next segment that is known but for returns: theirs now, after so much more silence. So the
 probability of an order divides the question: P(segment) = (1 - p) × P(segment | silence) + p × P(segment | an order).
@@ -18,20 +18,19 @@ import numpy as np
 import pandas as pd
 from sklearn.linear_model import LogisticRegression
 
-from clm_ml.config import Lapse
+from clm_ml.config import USUAL_SEGMENTS, Lapse, SegmentRules
 from clm_ml.examples import draw_evenly, standing_ahead
 from clm_ml.features import Rhythm, against_habit
 from clm_ml.model.blocks import blocks
 from clm_ml.model.borders import Near, find_near, near_rows
-from clm_ml.segments import PHASES, SEGMENTS, CutPoints, place_in_segments
+from clm_ml.segments import CutPoints, place_in_segments
 
 __all__ = ["Lifecycle", "NextSegment", "Transitions", "fit_next_segment", "read_next_segment"]
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Places = np.ndarray[Any, np.dtype[np.int64]]
+Bools = np.ndarray[Any, np.dtype[np.bool_]]
 Table = tuple[tuple[float, ...], ...]
-
-_IS_VISITOR = np.array([phase == "acquisition" for phase in PHASES.values()])
 
 #: As many examples say enough, and are drawn evenly: every so many of those sorted by as_of and customer.
 _MOST, _MOST_ORDERING = 200_000, 20_000
@@ -42,16 +41,27 @@ _UNSEEN = 0.002
 
 @dataclass(frozen=True)
 class Lifecycle:
-    """What places people in segments: the stored borders and rhythm; and how far ahead is looked."""
+    """What places people in segments: the stored borders, rhythm and rules; and how far ahead is looked."""
 
     cuts: CutPoints
     lapse: Lapse
     rhythm: Rhythm
     horizon_days: int
+    rules: SegmentRules = USUAL_SEGMENTS
+
+    @property
+    def segments(self) -> int:
+        """How many segments there are."""
+        return len(self.rules.names)
+
+    @property
+    def is_visitor(self) -> Bools:
+        """Whether each segment holds people without an order."""
+        return np.array(self.rules.are_of_visitors)
 
     def now(self, complete: pd.DataFrame) -> Places:
-        """Give each row's place in `SEGMENTS` at as_of."""
-        return place_in_segments(complete, self.cuts, self.lapse)
+        """Give each row's place among the segments at as_of."""
+        return place_in_segments(complete, self.cuts, self.lapse, self.rules)
 
     def silent(self, complete: pd.DataFrame) -> Places:
         """Give the place at the end of the horizon of those who neither order nor return anything in it."""
@@ -82,9 +92,9 @@ class Ordering:
     """P(segment | an order): a multinomial logistic regression. `places` are the segments it has seen.
 
     Attributes:
-        places: in `SEGMENTS`; one row of weights each.
+        places: among the segments; one row of weights each.
         weights: of the numbers of `near_rows`, in their own units.
-        levels: of the segment at as_of, in the order of `SEGMENTS`.
+        levels: of the segment at as_of, in the order of the segments.
         shares: how often each segment followed an order; a little is kept for those that never did.
         near: the amount and the gap of those who have none.
     """
@@ -145,7 +155,7 @@ class NextSegment:
         parts = [
             self._block(complete.iloc[block], order_probability[block], lifecycle) for block in blocks(len(complete))
         ]
-        return np.concatenate([np.empty((0, len(SEGMENTS))), *parts])
+        return np.concatenate([np.empty((0, lifecycle.segments)), *parts])
 
     def of_markov(self, complete: pd.DataFrame, lifecycle: Lifecycle) -> Floats:
         """Give what the Markov matrix says, as `probabilities` does."""
@@ -203,18 +213,19 @@ def fit_next_segment(frame: pd.DataFrame, lifecycle: Lifecycle) -> NextSegment:
     now, silent, ahead = lifecycle.now(drawn), lifecycle.silent(drawn), lifecycle.ahead(drawn)
     has_ordered = drawn["ordered"].to_numpy() == 1
     return NextSegment(
-        markov=_count(now, ahead),
-        silence=_count(silent[~has_ordered], ahead[~has_ordered]),
-        order=_count(now[has_ordered], ahead[has_ordered]),
+        markov=_count(now, ahead, lifecycle),
+        silence=_count(silent[~has_ordered], ahead[~has_ordered], lifecycle),
+        order=_count(now[has_ordered], ahead[has_ordered], lifecycle),
         ordering=_fit_ordering(draw_evenly(frame[frame["ordered"] == 1], _MOST_ORDERING), lifecycle),
     )
 
 
-def _count(places: Places, ahead: Places) -> Transitions:
+def _count(places: Places, ahead: Places, lifecycle: Lifecycle) -> Transitions:
     """Count transitions, with one customer's worth of doubt for each segment, spread as all who moved were."""
-    counts = np.zeros((len(SEGMENTS), len(SEGMENTS)))
+    is_visitor = lifecycle.is_visitor
+    counts = np.zeros((lifecycle.segments, lifecycle.segments))
     np.add.at(counts, (places, ahead), 1.0)
-    doubt = np.where(_IS_VISITOR[:, None] | ~_IS_VISITOR, counts.sum(axis=0) + 0.5, 0.0)
+    doubt = np.where(is_visitor[:, None] | ~is_visitor, counts.sum(axis=0) + 0.5, 0.0)
     shares = counts + doubt / doubt.sum(axis=1, keepdims=True)
     return Transitions(_rounded(shares / shares.sum(axis=1, keepdims=True)))
 
@@ -224,7 +235,7 @@ def _fit_ordering(rows: pd.DataFrame, lifecycle: Lifecycle) -> Ordering | None:
     if len(rows) < _FEWEST:
         return None
     near = find_near(rows)
-    ahead, now = lifecycle.ahead(rows), np.eye(len(SEGMENTS))[lifecycle.now(rows)]
+    ahead, now = lifecycle.ahead(rows), np.eye(lifecycle.segments)[lifecycle.now(rows)]
     numbers = near_rows(rows, lifecycle.cuts, lifecycle.horizon_days, near).T
     seen = np.unique(ahead)
     if len(seen) < 3:
@@ -235,7 +246,7 @@ def _fit_ordering(rows: pd.DataFrame, lifecycle: Lifecycle) -> Ordering | None:
     fitted = LogisticRegression(C=0.1, max_iter=200, tol=1e-3).fit(given, ahead)
     weights = fitted.coef_[:, : len(centres)] / spreads
     levels = fitted.coef_[:, len(centres) :] + (fitted.intercept_ - weights @ centres)[:, None]
-    counts = np.where(_IS_VISITOR, 0.0, np.bincount(ahead, minlength=len(SEGMENTS)) + 0.5)
+    counts = np.where(lifecycle.is_visitor, 0.0, np.bincount(ahead, minlength=lifecycle.segments) + 0.5)
     shares = _rounded((counts / counts.sum())[None])[0]
     return Ordering(tuple(seen.tolist()), _rounded(weights), _rounded(levels), shares, near)
 

@@ -5,7 +5,9 @@ from clm_ml.pipeline.checking import Checked, check, propose_config
 from clm_ml.pipeline.describing import Described, describe
 from clm_ml.pipeline.exporting import Exported, Listed, export, rank
 from clm_ml.pipeline.measuring_stages import Staged, cohorts, kpis, measure_stages
+from clm_ml.pipeline.migrating import Migrated, transitions, transitions_files
 from clm_ml.pipeline.scoring import Scored, score
+from clm_ml.pipeline.segmenting import Segmented, segment, segment_files
 from clm_ml.pipeline.training import Trained, train, train_box
 from clm_ml.pipeline.viewing import customer
 from clm_ml.progress import Progress, silent
@@ -16,8 +18,10 @@ __all__ = [
     "Described",
     "Exported",
     "Listed",
+    "Migrated",
     "Progress",
     "Scored",
+    "Segmented",
     "Staged",
     "Trained",
     "backtest",
@@ -31,7 +35,11 @@ __all__ = [
     "propose_config",
     "rank",
     "score",
+    "segment",
+    "segment_files",
     "silent",
     "train",
     "train_box",
+    "transitions",
+    "transitions_files",
 ]

@@ -10,7 +10,6 @@ import pandas as pd
 
 from clm_ml.evaluation import reliability
 from clm_ml.model import BECOMES, QUANTILES, Model, pinball
-from clm_ml.segments import SEGMENTS
 
 __all__ = ["foresee", "foresight_figures", "is_beaten"]
 
@@ -33,24 +32,25 @@ def foresee(model: Model, cohort: pd.DataFrame, order_probability: Floats, known
     Returns:
         in the cohort's rows: `next_segment` as it came; of the model and the Markov matrix `next_segment_NAME`, the
         likeliest, and `came_probability_NAME`, what was given to the one that came; the probabilities of the two
-        segments that matter; `next_order_days` as they came, null if they had not `watched_days` after as_of; and
-        of the shape that speaks (model) and the other one `next_order_on_NAME` and so on, as days from as_of, null
-        beyond reach.
+        segments that matter, if the rules know them; `next_order_days` as they came, null if they had not
+        `watched_days` after as_of; and of the shape that speaks (model) and the other one `next_order_on_NAME` and so
+        on, as days from as_of, null beyond reach.
     """
     assert model.next_segment is not None, "what is judged was learned from examples"
     assert model.next_order is not None, "what is judged was learned from examples"
-    came = model.lifecycle.ahead(cohort)
+    came, names = model.lifecycle.ahead(cohort), model.segments.names
     watched = (known_by - cohort["as_of"]).astype("float64")
     days = cohort["next_order_days"].astype("float64")
-    told: dict[str, Any] = {"next_segment": np.array(SEGMENTS, dtype=object)[came]}
+    told: dict[str, Any] = {"next_segment": np.array(names, dtype=object)[came]}
     said = {
         "model": model.next_segment.probabilities(cohort, order_probability, model.lifecycle),
         "markov": model.next_segment.of_markov(cohort, model.lifecycle),
     }
     for name, rows in said.items():
-        told[f"next_segment_{name}"] = np.array(SEGMENTS, dtype=object)[rows.argmax(axis=1)]
+        told[f"next_segment_{name}"] = np.array(names, dtype=object)[rows.argmax(axis=1)]
         told[f"came_probability_{name}"] = rows[np.arange(len(came)), came]
-    told |= {name: said["model"][:, SEGMENTS.index(segment)] for name, segment in BECOMES.items()}
+    known = {name: segment for name, segment in BECOMES.items() if segment in names}
+    told |= {name: said["model"][:, names.index(segment)] for name, segment in known.items()}
     told |= {"next_order_days": days.where(days < watched), "watched_days": watched}
     for shape, waits in zip(_SHAPES, (model.next_order, model.next_order.swapped()), strict=True):
         said_days = waits.days(cohort, order_probability, list(QUANTILES.values()))
@@ -68,7 +68,7 @@ def foresight_figures(rows: pd.DataFrame) -> dict[str, Any]:
     the share that came before their earliest day, at most .1. Days are whole, so an interval holds a little more.
     """
     segments = {name: _speaker(rows, name) for name in _SPEAKERS}
-    becomes = {name: _becoming(rows, name, segment) for name, segment in BECOMES.items()}
+    becomes = {name: _becoming(rows, name, segment) for name, segment in BECOMES.items() if name in rows}
     orders = {shape: _waits(rows, shape) for shape in _SHAPES}
     return {"next_segment": {"customers": len(rows), **segments, **becomes}, "next_order": orders}
 

@@ -69,7 +69,7 @@ def judge(model: Model, past: Examples, came: Examples) -> Judged:
         "baselines": {name: metrics(cohort["ordered"], baseline) for name, baseline in baselines.items()},
         **foresight_figures(foreseen),
     }
-    segments = find_segments(cohort, model.cuts, model.lapse)["segment"].to_numpy()
+    segments = find_segments(cohort, model.cuts, model.lapse, model.segments)["segment"].to_numpy()
     return Judged(cohort, said, amount, segments, baselines, facts, foreseen)
 
 

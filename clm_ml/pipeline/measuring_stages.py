@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import pandas as pd
 import pyarrow as pa
@@ -20,6 +20,7 @@ from clm_ml.lifecycle import (
     calendar,
     cohort_months,
     cohort_triangle,
+    fit_lifecycle,
     groups_of,
     known_before,
     kpi_catalogue,
@@ -28,11 +29,10 @@ from clm_ml.lifecycle import (
     places,
     standing,
 )
-from clm_ml.model import Model, load_model
-from clm_ml.pipeline.scoring import find_model
+from clm_ml.model import Model
+from clm_ml.pipeline.scoring import find_speaker
 from clm_ml.plots import plot_cohorts
 from clm_ml.progress import Progress, silent
-from clm_ml.segments import PHASES
 from clm_ml.snapshot import Prepared, prepare, take_snapshot
 from clm_ml.tables import Tables, read_tables
 from clm_ml.timeline import Window, as_ofs_before, date_of, label_window, parse_day
@@ -89,7 +89,7 @@ def kpis(
     day, prepared = _day(tables, as_of), prepare(tables)
     told = _measured(prepared, config, day, every, model, silent)
     prepared.drop()
-    return _told_by(told, by)
+    return _told_by(told, by, config)
 
 
 def cohorts(tables: Tables, as_of: Any = None) -> pd.DataFrame:
@@ -129,15 +129,16 @@ def measure_stages(
 
     Raises:
         UsageError: if a file's name ends in what is not written.
+        ModelError: if the model is of another task, other inputs or other segments than the config's.
         ArtifactError: if a file exists and is not to be replaced, or cannot be written.
     """
     _refuse_asked(every, by)
     asked = None if as_of is None else parse_day(as_of)
     _refuse_files({out: _TABLES, cohorts_out: _TABLES, plot: (".png",)}, force)
-    learned = None if model is None else load_model(find_model(config, model))
     tables = read_tables(config, progress=progress)
+    learned = None if model is None else find_speaker(config, model, tables)[0]
     prepared, day = prepare(tables), _day(tables, asked)
-    told = _told_by(_measured(prepared, config, day, every, learned, progress), by)
+    told = _told_by(_measured(prepared, config, day, every, learned, progress), by, config)
     triangle = None if cohorts_out is None and plot is None else _cohorts(prepared, day)
     tables.engine.close()
     for path, rows in ((out, told), (cohorts_out, triangle)):
@@ -147,16 +148,18 @@ def measure_stages(
         with whole_file(plot, force=force) as hidden:
             plot_cohorts(triangle).savefig(hidden, dpi=150)
     files = tuple(path for path in (out, cohorts_out, plot) if path is not None)
-    return Staged(date_of(day).isoformat(), told, triangle, groups_of(PHASES), files, tables.warnings)
+    return Staged(date_of(day).isoformat(), told, triangle, groups_of(config.segments.phases), files, tables.warnings)
 
 
 def _day(tables: Tables, as_of: Any) -> int:
     return tables.complete_until if as_of is None else parse_day(as_of)
 
 
-def _told_by(kpis: pd.DataFrame, by: By | None) -> pd.DataFrame:
+def _told_by(kpis: pd.DataFrame, by: By | None, config: Config) -> pd.DataFrame:
     """Keep the groups of one kind, beside all."""
-    return kpis if by is None else kpis[kpis["group"].isin(groups_of(PHASES)[by])].reset_index(drop=True)
+    if by is None:
+        return kpis
+    return kpis[kpis["group"].isin(groups_of(config.segments.phases)[by])].reset_index(drop=True)
 
 
 def _cohorts(prepared: Prepared, as_of: int) -> pd.DataFrame:
@@ -175,9 +178,11 @@ def _measured(
     for done, period in enumerate(periods):
         progress("periods", done, len(periods))
         ahead = standing(prepared, period.end, config.task)
-        people = places(was, ahead, config.lapse, model).join(known.doings(period), how="outer")
+        lifecycle = fit_lifecycle(was, config) if model is None else model.lifecycle
+        people = places(was, ahead, lifecycle).join(known.doings(period), how="outer")
         lacking, spent = _lacking(config, period, prepared.tables.first_day), known.spent_minor(period)
-        told.append(measure(people, period, config.task.active_days, config.currency, spent, lacking))
+        asked = (config.task.active_days, config.currency, spent, lacking, lifecycle.rules.phases)
+        told.append(measure(people, period, *asked))
         was = ahead
     progress("periods", len(periods), len(periods))
     known.drop()
@@ -206,7 +211,7 @@ def _lacking(config: Config, period: Window, first_day: int) -> dict[str, str]:
 def _refuse_asked(every: int | None, by: str | None) -> None:
     if every is not None and every < 1:
         raise UsageError(f"every is a number of days, at least 1; found {every}.")
-    if by is not None and by not in (names := groups_of(PHASES)):
+    if by is not None and by not in (names := get_args(By)):
         raise UsageError(f"by is {', '.join(names)} or nothing; found {by!r}.")
 
 

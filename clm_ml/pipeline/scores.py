@@ -13,42 +13,55 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from clm_ml.config import USUAL_SEGMENTS, SegmentRules
 from clm_ml.features import build_features
-from clm_ml.model import AHEAD, QUANTILES, REASONS, Model
+from clm_ml.model import QUANTILES, REASONS, Model, ahead_columns
 from clm_ml.progress import Progress
 from clm_ml.snapshot import Prepared, in_parts, take_snapshot
 from clm_ml.tables import Tables
 
-__all__ = ["SCHEMA", "write_scores"]
+__all__ = ["bare_schema", "scores_schema", "write_scores"]
 
 Frame = nw.LazyFrame[Any]
 
 _TEXT, _REAL, _SCORE = pa.string(), pa.float64(), pa.int8()
 
-#: The columns of `scores.parquet`, in their order.
-SCHEMA = pa.schema(
-    [
-        pa.field("customer_id", _TEXT, nullable=False),
-        pa.field("as_of", pa.date32(), nullable=False),
-        ("segment", _TEXT),
-        ("phase", _TEXT),
-        ("r_score", _SCORE),
-        ("f_score", _SCORE),
-        ("m_score", _SCORE),
-        ("days_since_last_order", pa.int64()),
-        ("expected_gap_days", _REAL),
-        ("overdue_ratio", _REAL),
-        ("order_probability", _REAL),
-        ("churn_probability", _REAL),
-        ("expected_value", _REAL),
-        ("expected_value_if_ordering", _REAL),
-        ("value_at_risk", _REAL),
-        *((name, _TEXT if name == "next_segment" else pa.date32() if name in QUANTILES else _REAL) for name in AHEAD),
-        *((reason, _TEXT) for reason in REASONS),
-    ]
-)
-_TOLD = pa.schema([SCHEMA.field(name) for name in ("customer_id", *REASONS)])
-_BARE = pa.schema([field for field in SCHEMA if field.name not in REASONS])
+
+def scores_schema(rules: SegmentRules = USUAL_SEGMENTS) -> pa.Schema:
+    """Give the columns of `scores.parquet`, in their order."""
+    return pa.schema(
+        [
+            pa.field("customer_id", _TEXT, nullable=False),
+            pa.field("as_of", pa.date32(), nullable=False),
+            ("segment", _TEXT),
+            ("phase", _TEXT),
+            ("r_score", _SCORE),
+            ("f_score", _SCORE),
+            ("m_score", _SCORE),
+            ("days_since_last_order", pa.int64()),
+            ("expected_gap_days", _REAL),
+            ("overdue_ratio", _REAL),
+            ("order_probability", _REAL),
+            ("churn_probability", _REAL),
+            ("expected_value", _REAL),
+            ("expected_value_if_ordering", _REAL),
+            ("value_at_risk", _REAL),
+            *((name, _kind(name)) for name in ahead_columns(rules)),
+            *((reason, _TEXT) for reason in REASONS),
+        ]
+    )
+
+
+def _kind(name: str) -> pa.DataType:
+    return _TEXT if name == "next_segment" else pa.date32() if name in QUANTILES else _REAL
+
+
+_TOLD = pa.schema([pa.field("customer_id", _TEXT, nullable=False), *((reason, _TEXT) for reason in REASONS)])
+
+
+def bare_schema(model: Model) -> pa.Schema:
+    """Give the columns of what a model says, without its reasons."""
+    return pa.schema([field for field in scores_schema(model.segments) if field.name not in REASONS])
 
 
 def write_scores(
@@ -71,7 +84,7 @@ def write_scores(
     Returns:
         a row per segment: `phase, segment, customers, mean_churn_probability, expected_value, value_at_risk`.
     """
-    engine, parts = prepared.tables.engine, []
+    engine, parts, schema = prepared.tables.engine, [], scores_schema(model.segments)
 
     def features(whose: Frame | None = None) -> list[Frame]:
         parts = in_parts(prepared) if whose is None else [prepared]
@@ -79,20 +92,20 @@ def write_scores(
 
     with ExitStack() as stack:
 
-        def mapped(step: str, frames: list[Frame], function: Any, schema: pa.Schema) -> Frame:
+        def mapped(step: str, frames: list[Frame], function: Any, made: pa.Schema) -> Frame:
             with engine.watched(_in_rows(step, prepared.tables, progress), len(frames)):
-                return stack.enter_context(engine.mapped(frames, function, schema, path.parent))
+                return stack.enter_context(engine.mapped(frames, function, made, path.parent))
 
-        scores = mapped("scoring", features(), _Scoring(model), _BARE)
+        scores = mapped("scoring", features(), _Scoring(model), bare_schema(model))
         if reasons:
             whose = None if reasons == "all" else engine.keep(_most_at_risk(scores, reasons))
             told = mapped("reasons", features(whose), _Telling(model), _TOLD)
             scores = scores.join(told, on="customer_id", how="left")
         else:
             scores = scores.with_columns(*(nw.lit(None, nw.String).alias(name) for name in REASONS))
-        with pq.ParquetWriter(path, SCHEMA, compression="zstd") as writer:
-            for batch in engine.batches(scores.select(*SCHEMA.names), "customer_id"):
-                rows = pa.Table.from_batches([batch]).cast(SCHEMA)
+        with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+            for batch in engine.batches(scores.select(*schema.names), "customer_id"):
+                rows = pa.Table.from_batches([batch]).cast(schema)
                 parts.append(_by_segment(rows))
                 writer.write_table(rows)
     return _whole(parts)
@@ -117,7 +130,8 @@ class _Scoring:
     model: Model
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        return pa.RecordBatch.from_pandas(self.model.score(batch.to_pandas(), reasons=False), _BARE, False)
+        scores = self.model.score(batch.to_pandas(), reasons=False)
+        return pa.RecordBatch.from_pandas(scores, bare_schema(self.model), False)
 
 
 @dataclass(frozen=True)

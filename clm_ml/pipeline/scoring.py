@@ -14,13 +14,13 @@ from clm_ml.engine import Target, open_target
 from clm_ml.errors import ModelError
 from clm_ml.keeping import read_kept_tables
 from clm_ml.model import BOX_KIND, Model, load_model
-from clm_ml.pipeline.scores import SCHEMA, write_scores
+from clm_ml.pipeline.scores import scores_schema, write_scores
 from clm_ml.progress import Progress, silent
 from clm_ml.tables import Tables
 from clm_ml.timeline import date_of, parse_day
 from clm_ml.tracking import fetch_box
 
-__all__ = ["SCORES", "Scored", "find_model", "find_same_model", "refuse_other_task", "score"]
+__all__ = ["SCORES", "Scored", "find_model", "find_same_model", "find_speaker", "refuse_other_task", "score"]
 
 SCORES = "scores.parquet"
 
@@ -65,7 +65,7 @@ def score(
     """
     refuse_existing(out, force)
     asked = None if as_of is None else parse_day(as_of)
-    target = None if to_table is None else open_target(config, to_table, SCHEMA, if_exists)
+    target = None if to_table is None else open_target(config, to_table, scores_schema(config.segments), if_exists)
     _rehearse(target, asked)
     kept = read_kept_tables(config, fresh=fresh, progress=progress)
     tables = kept.tables
@@ -99,6 +99,21 @@ def _rehearse(target: Target | None, day: int | None) -> None:
         target.rehearse(None if day is None else date_of(day).isoformat())
 
 
+def find_speaker(config: Config, model: Model | str | Path, tables: Tables) -> tuple[Model, str]:
+    """Take a model, or load the one at a place, and say what to call it; refuse one of another question.
+
+    Raises:
+        ModelError: if it is of another task, other inputs or other segments than the config's.
+        ArtifactError: if there is none at that place.
+    """
+    if isinstance(model, Model):
+        learned, name = model, f"the model of {model.facts.get('as_of', 'no day')}"
+    else:
+        learned, name = load_model(find_model(config, str(model))), str(model)
+    refuse_other_task(learned, config, tables)
+    return learned, name
+
+
 def find_model(config: Config, place: str) -> Path:
     """Find a model box: a folder, or a registered model such as `models:/shop@champion`."""
     return fetch_box(config, place) if place.startswith("models:/") else Path(place)
@@ -119,6 +134,10 @@ def refuse_other_task(model: Model, config: Config, tables: Tables) -> None:
         names = [name for name in asked if asked[name] != learned[name]]
         raise ModelError(
             f"the model was learned with another task ({', '.join(names)} differs); train again, or restore the config."
+        )
+    if not model.segments.place_alike(config.segments):
+        raise ModelError(
+            "the model was learned with other segments than the config has now; train again, or restore them."
         )
     if model.inputs != tables.inputs:
         raise ModelError(

@@ -32,9 +32,9 @@ from clm_ml.customer_view import (
 from clm_ml.errors import ArtifactError, DataError, ModelError, UsageError
 from clm_ml.features import build_features
 from clm_ml.lifecycle import playbook
-from clm_ml.model import REASONS, Model, load_model
+from clm_ml.model import Model, load_model
 from clm_ml.pipeline.permission import find_consent, find_suppressed
-from clm_ml.pipeline.scores import SCHEMA
+from clm_ml.pipeline.scores import bare_schema
 from clm_ml.pipeline.scoring import SCORES, find_model, find_same_model, refuse_other_task
 from clm_ml.progress import Progress, silent
 from clm_ml.ranking import find_refusals
@@ -43,8 +43,6 @@ from clm_ml.tables import Tables, read_customer, refuse_unknown
 from clm_ml.timeline import date_of, parse_day
 
 __all__ = ["customer"]
-
-_SCORES = pa.schema([column for column in SCHEMA if column.name not in REASONS])
 
 
 def customer(
@@ -196,7 +194,7 @@ def _with_reasons(
     if complete is None or model is None or (row is not None and row["reason_1"] is not None):
         return row
     if row is None:
-        told = pa.RecordBatch.from_pandas(model.score(complete, reasons=False), _SCORES, False)
+        told = pa.RecordBatch.from_pandas(model.score(complete, reasons=False), bare_schema(model), False)
         row = told.to_pylist()[0]
     reasons = model.explain(complete).astype(object)
     return row | _first(reasons.where(reasons.notna(), None))

@@ -1,0 +1,104 @@
+"""The flow of customers between segments, as ribbons between columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from clm_ml.plots.paper import OTHER
+from clm_ml.plots.segments import segment_colours
+
+__all__ = ["plot_flows"]
+
+_WIDTH, _GAP = 0.035, 0.012
+#: Nodes below this share of all are drawn without a word.
+_TOLD = 0.006
+
+
+def plot_flows(
+    observed: pd.DataFrame, predicted: pd.DataFrame | None, phases: Mapping[str, str], days: Sequence[str]
+) -> Figure:
+    """Draw who moved between the first two days, and who is expected to between the last two.
+
+    Args:
+        observed: customers: a row a segment and, last, one of newcomers; a column a segment.
+        predicted: the same of what is expected, without newcomers; None draws two columns.
+        phases: each segment's phase, in the order of the lifecycle.
+        days: ISO days of the columns; the last is not drawn without `predicted`.
+    """
+    figure = Figure(figsize=(11, 7), layout="constrained")
+    axes = figure.add_subplot()
+    matrices = [observed] if predicted is None else [observed, predicted]
+    colours = segment_colours(phases) | {str(observed.index[-1]): OTHER}
+    sizes = [observed.sum(axis=1), *(matrix.sum(axis=0) for matrix in matrices)]
+    most = max(column.sum() for column in sizes)
+    nodes = [_nodes(column / most) for column in sizes]
+    for at, matrix in enumerate(matrices):
+        _draw_ribbons(axes, at, matrix / most, nodes[at], nodes[at + 1], colours)
+    for at, column in enumerate(sizes):
+        _draw_nodes(axes, at, column, nodes[at], colours, is_last=at == len(matrices))
+        axes.text(at, 1.02 + _GAP * 11, _title(at, days), ha="center", va="bottom", fontsize=10)
+    axes.set(xlim=(-0.42, len(matrices) + 0.42), ylim=(-0.02, 1.1 + _GAP * 11))
+    axes.axis("off")
+    return figure
+
+
+def _title(at: int, days: Sequence[str]) -> str:
+    return f"{days[at]}{', expected of those' if at == 2 else ''}"
+
+
+def _nodes(shares: pd.Series[Any]) -> dict[str, tuple[float, float]]:
+    """Stack the segments from the top down, the first of the lifecycle highest: the bottom and height of each."""
+    top, places = 1.0 + _GAP * 11, {}
+    for name, share in shares.items():
+        places[str(name)] = (top - share, share)
+        top -= share + (_GAP if share else 0)
+    return places
+
+
+def _draw_ribbons(
+    axes: Any,
+    at: int,
+    shares: pd.DataFrame,
+    left: Mapping[str, tuple[float, float]],
+    right: Mapping[str, tuple[float, float]],
+    colours: Mapping[str, Any],
+) -> None:
+    """Draw each flow from the colour of where it comes from; those that stay are fainter than those that move."""
+    across = np.linspace(0, 1, 40)
+    bend = across**2 * (3 - 2 * across)
+    x = at + _WIDTH / 2 + across * (1 - _WIDTH)
+    leaving = {name: bottom + height for name, (bottom, height) in left.items()}
+    coming = {name: bottom + height for name, (bottom, height) in right.items()}
+    for source, row in zip(map(str, shares.index), shares.to_numpy(), strict=True):
+        for target, share in zip(map(str, shares.columns), row, strict=True):
+            upper = leaving[source] + (coming[target] - leaving[source]) * bend
+            alpha = 0.28 if source == target else 0.55
+            axes.fill_between(x, upper - share, upper, color=colours[source], alpha=alpha, linewidth=0)
+            leaving[source] -= share
+            coming[target] -= share
+
+
+def _draw_nodes(
+    axes: Any,
+    at: int,
+    sizes: pd.Series[Any],
+    nodes: Mapping[str, tuple[float, float]],
+    colours: Mapping[str, Any],
+    *,
+    is_last: bool,
+) -> None:
+    for name, size in zip(map(str, sizes.index), sizes, strict=True):
+        bottom, height = nodes[name]
+        axes.add_patch(Rectangle((at - _WIDTH / 2, bottom), _WIDTH, height, facecolor=colours[name], linewidth=0))
+        if height < _TOLD:
+            continue
+        is_left = at == 0
+        x = at - _WIDTH if is_left else at + _WIDTH
+        words = f"{name}  {size:,.0f}" if is_left or is_last else f"{size:,.0f}"
+        axes.text(x, bottom + height / 2, words, ha="right" if is_left else "left", va="center", fontsize=8)

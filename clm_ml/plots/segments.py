@@ -1,0 +1,90 @@
+"""Figures of the lifecycle: who is where by recency and frequency."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch, Rectangle
+
+from clm_ml.plots.paper import OTHER
+
+__all__ = ["plot_grid", "segment_colours"]
+
+#: The colours of each phase's first and last segment.
+_HUES = {
+    "acquisition": ("#c3c7cd", "#8a8f98"),
+    "retention": ("#9ccbee", "#2f7fc1"),
+    "increased_value": ("#8fd3c6", "#2a9d8f"),
+    "veneration": ("#a78bc9", "#5a3d85"),
+    "reactivation": ("#b3261e", "#f0a868"),
+}
+_SCORES = range(1, 6)
+
+
+def segment_colours(phases: Mapping[str, str]) -> dict[str, Any]:
+    """Give each segment a colour, between those of the first and the last segment of its phase.
+
+    Args:
+        phases: each segment's phase, in the order of the lifecycle.
+
+    >>> from clm_ml.segments import PHASES
+    >>> len(set(segment_colours(PHASES).values()))
+    11
+    """
+    colours = {}
+    for segment, phase in phases.items():
+        siblings = [name for name, other in phases.items() if other == phase]
+        share = siblings.index(segment) / max(1, len(siblings) - 1)
+        first, last = (np.array(to_rgb(hue)) for hue in _HUES[phase])
+        colours[segment] = tuple(((1 - share) * first + share * last).tolist())
+    return colours
+
+
+def plot_grid(grid: pd.DataFrame, table: pd.DataFrame, as_of: str) -> Figure:
+    """Draw customers by R score (across) and F score (upwards): the area of a square is how many, its strips which.
+
+    Args:
+        grid: `r_score, f_score, segment, customers`, as `lifecycle.grid` gives them.
+        table: `phase, segment, customers` of every segment, in the order of the lifecycle.
+        as_of: ISO day, for the title.
+    """
+    figure = Figure(figsize=(8.4, 6), layout="constrained")
+    axes = figure.add_subplot()
+    colours = segment_colours(dict(zip(table["segment"], table["phase"], strict=True)))
+    most = grid.groupby(["r_score", "f_score"])["customers"].sum().max()
+    for x, y in product(_SCORES, _SCORES):
+        here = grid[(grid["r_score"] == x) & (grid["f_score"] == y)].set_index("segment")["customers"]
+        _draw_cell(axes, x, y, 0.82 * np.sqrt(here.sum() / most), here, colours)
+    axes.set(xlim=(0.5, 5.5), ylim=(0.5, 5.5), xticks=_SCORES, yticks=_SCORES, aspect="equal")
+    axes.set(xlabel="R score: 5 ordered most lately", ylabel="F score: 5 ordered most often")
+    axes.set_title(f"Where customers stand, as of {as_of}")
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
+    for border in np.arange(0.5, 6):
+        axes.axhline(border, color=OTHER, linewidth=0.5, alpha=0.4)
+        axes.axvline(border, color=OTHER, linewidth=0.5, alpha=0.4)
+    _draw_legend(figure, table, colours)
+    return figure
+
+
+def _draw_cell(axes: Any, x: int, y: int, side: float, customers: pd.Series[Any], colours: Mapping[str, Any]) -> None:
+    """Draw one square, a strip for each segment in it, in the order of the lifecycle, and its count."""
+    count = f"{customers.sum():,}" if len(customers) else ""
+    axes.text(x + 0.48, y - 0.48, count, ha="right", va="bottom", fontsize=7, color="#444444", zorder=3)
+    left = x - side / 2
+    for segment in (name for name in colours if name in customers.index):
+        width = side * customers[segment] / customers.sum()
+        axes.add_patch(Rectangle((left, y - side / 2), width, side, facecolor=colours[segment], linewidth=0))
+        left += width
+
+
+def _draw_legend(figure: Figure, table: pd.DataFrame, colours: Mapping[str, Any]) -> None:
+    counts = dict(zip(table["segment"], table["customers"], strict=True))
+    handles = [Patch(facecolor=colour, label=f"{name}  {counts[name]:,}") for name, colour in colours.items()]
+    figure.legend(handles=handles, loc="outside right center", frameon=False, title="segment, people", fontsize=9)
