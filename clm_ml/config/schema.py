@@ -19,6 +19,7 @@ __all__ = [
     "Events",
     "Lapse",
     "ListPlan",
+    "Measure",
     "Table",
     "Tables",
     "Task",
@@ -239,6 +240,21 @@ class ListPlan(_Frozen):
     delete_after_days: Days = Field(365, description="Lists say they are to be deleted so many days after as_of.")
 
 
+class Measure(_Frozen):
+    """How campaigns are measured."""
+
+    confidence: Annotated[Number, Field(gt=0.5, lt=1)] = Field(
+        0.95, description="How often an interval is to hold the truth; above it a verdict is given."
+    )
+    interim_level: Annotated[Number, Field(gt=0, lt=0.5)] = Field(
+        0.02, description="Chance of a false alarm before the horizon has closed, however often one looks."
+    )
+    mismatch_level: Annotated[Number, Field(gt=0, lt=0.5)] = Field(
+        0.001, description="Below this probability of arms as unequal as found nothing is measured."
+    )
+    pre_period_days: Days = Field(365, description="Spend of so many days before a campaign steadies what is measured.")
+
+
 class Tracking(_Frozen):
     """Where MLflow keeps runs and the registry."""
 
@@ -272,6 +288,7 @@ class Config(_Frozen):
     lapse: Lapse = Field(Lapse(), description="When a customer counts as lapsed, in their own expected gaps.")
     train: Train = Field(Train(), description="How the models learn.")
     list: ListPlan = Field(ListPlan(), description="The list: whom it may hold, what it may cost, what it assumes.")
+    measure: Measure = Field(Measure(), description="How campaigns are measured.")
     destinations: tuple[Literal["table"], ...] = Field(("table",), description="The files an export writes.")
     tracking: Tracking = Field(Tracking(), description="Where MLflow keeps runs and the registry.")
 
