@@ -29,7 +29,7 @@ def adjusted_difference(outcome: Any, is_contacted: Any, before: Any, z: float) 
     >>> before = [0.0, 1.0, 2.0, 3.0] * 2
     >>> told = adjusted_difference([1, 2, 3, 4.5, 0, 1, 2, 3], [True] * 4 + [False] * 4, before, 1.96)
     >>> round(told.value, 3), round(told.low, 3), round(told.high, 3)
-    (1.125, 0.978, 1.272)
+    (1.125, 0.924, 1.326)
     """
     came, arm = np.asarray(outcome, dtype=np.float64), np.asarray(is_contacted, dtype=bool)
     known = np.asarray(before, dtype=np.float64).reshape(len(came), -1)

@@ -31,7 +31,9 @@ class Differing:
         return asdict(self)
 
 
-def ask_whether_they_differ(differences: Mapping[str, Interval], z: float, confidence: float) -> Differing | None:
+def ask_whether_they_differ(
+    differences: Mapping[str, Interval], z: float, confidence: float, what: str = "segments"
+) -> Differing | None:
     """Ask whether differences are all the same, by Cochran's Q (1954); None with fewer than two.
 
     Each is weighed by how wide its interval is, which is wide enough where nobody bought at all.
@@ -40,6 +42,7 @@ def ask_whether_they_differ(differences: Mapping[str, Interval], z: float, confi
         differences: of each segment, with its limits.
         z: of these limits, as `z_of` gives it.
         confidence: from which on they are said to differ.
+        what: they are, in the plural.
 
     >>> both = {"at_risk": Interval(0.05, 0.03, 0.07), "loyal": Interval(0.0, -0.02, 0.02)}
     >>> told = ask_whether_they_differ(both, 1.96, 0.95)
@@ -54,16 +57,16 @@ def ask_whether_they_differ(differences: Mapping[str, Interval], z: float, confi
     q = sum(weight * (part.value - mean) ** 2 for weight, part in zip(weights, parts, strict=True))
     chance = float(chi2.sf(q, len(parts) - 1))
     differ = chance < 1 - confidence
-    return Differing(q, chance, len(parts), differ, _sentence(len(parts), chance, differ))
+    return Differing(q, chance, len(parts), differ, _sentence(what, len(parts), chance, differ))
 
 
-def _sentence(groups: int, chance: float, differ: bool) -> str:
+def _sentence(what: str, groups: int, chance: float, differ: bool) -> str:
     odds = f"Cochran's Q, p {shown(chance)}"
     if differ:
-        return f"The {groups} segments differ ({odds}): read each line, and choose whom to contact by it."
+        return f"The {groups} {what} differ ({odds}): read each line, and decide by it."
     return (
-        f"Nothing shows that the {groups} segments differ ({odds}): what holds for all is the best guess for each, and "
-        "no line of its own is a reason to leave a segment out."
+        f"Nothing shows that the {groups} {what} differ ({odds}): what holds for all is the best guess for each, and "
+        "no line by itself is a reason to treat one otherwise."
     )
 
 

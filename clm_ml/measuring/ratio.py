@@ -1,4 +1,4 @@
-"""Whether as many were held out as was meant: if not, something chose who is in which arm, and no difference is news."""
+"""Whether as many were held out as was meant: if not, something chose the arms, and no difference is news."""
 
 from __future__ import annotations
 
