@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from clm_ml.datasets import online_retail_config, online_retail_path, simulate
     from clm_ml.errors import ClmError
     from clm_ml.lifecycle import playbook
+    from clm_ml.measuring import measure, put_together
     from clm_ml.model import Model, OrderClassifier, load_model
-    from clm_ml.pipeline import backtest, check, describe, export, rank, score, train, train_box
+    from clm_ml.pipeline import backtest, check, describe, export, measure_campaigns, rank, score, train, train_box
     from clm_ml.tables import Tables, read_tables
 
 __all__ = [
@@ -33,9 +34,12 @@ __all__ = [
     "export",
     "load_config",
     "load_model",
+    "measure",
+    "measure_campaigns",
     "online_retail_config",
     "online_retail_path",
     "playbook",
+    "put_together",
     "rank",
     "read_tables",
     "score",
@@ -49,8 +53,9 @@ _HOMES = {
     "datasets": ("online_retail_config", "online_retail_path", "simulate"),
     "errors": ("ClmError",),
     "lifecycle": ("playbook",),
+    "measuring": ("measure", "put_together"),
     "model": ("Model", "OrderClassifier", "load_model"),
-    "pipeline": ("backtest", "check", "describe", "export", "rank", "score", "train", "train_box"),
+    "pipeline": ("backtest", "check", "describe", "export", "measure_campaigns", "rank", "score", "train", "train_box"),
     "tables": ("Tables", "read_tables"),
 }
 _ROOMS = {name: room for room, names in _HOMES.items() for name in names}

@@ -4,6 +4,7 @@ Everything heavy is imported inside the verbs, so that `clm-ml --help` answers a
 """
 
 from clm_ml.cli.asking import app
+from clm_ml.cli.measure import measure
 from clm_ml.cli.verbs import main
 
-__all__ = ["app", "main"]
+__all__ = ["app", "main", "measure"]

@@ -11,6 +11,7 @@ from clm_ml.config.printing import commented
 from clm_ml.config.reading import load_config
 from clm_ml.config.schema import (
     Config,
+    Contacts,
     Events,
     Lapse,
     ListPlan,
@@ -26,6 +27,7 @@ __all__ = [
     "MEANINGS",
     "RATED",
     "Config",
+    "Contacts",
     "Events",
     "Inputs",
     "Lapse",

@@ -16,6 +16,7 @@ from clm_ml.errors import did_you_mean
 
 __all__ = [
     "Config",
+    "Contacts",
     "Events",
     "Lapse",
     "ListPlan",

@@ -16,7 +16,7 @@ from clm_ml.measuring.interim import Interim
 from clm_ml.measuring.intervals import Interval
 from clm_ml.measuring.ratio import Ratio
 from clm_ml.measuring.verdicts import Judged, Verdict
-from clm_ml.measuring.words import html, lines
+from clm_ml.measuring.words import html, lines, rows
 
 __all__ = ["Measured"]
 
@@ -78,6 +78,10 @@ class Measured:
     def lines(self) -> list[str]:
         """Tell it in sentences."""
         return lines(self)
+
+    def rows(self) -> list[tuple[str, ...]]:
+        """Lay out, as text, what each line brought, its heading first."""
+        return rows(self)
 
     def table(self) -> pd.DataFrame:
         """Lay the figures out: a row for all, each play and each segment, with `_low` and `_high` of each figure."""

@@ -64,7 +64,8 @@ def _verdict(about: str, figure: Interval, chance: float, confidence: float, cur
     figures = f"{figure.value:,.0f}{unit}, with {confidence:.0%} confidence between {figure.low:,.0f} and "
     told = f"{_INCREMENTAL[about]} {figures}{figure.high:,.0f}{how}"
     if chance >= 1 - confidence:
-        return Verdict("inconclusive", f"{told}: it may have been nothing.", about, chance)
+        why = "it may have done nothing" if about == "buyers" else "whether it earned or lost cannot be told"
+        return Verdict("inconclusive", f"{told}: {why}.", about, chance)
     return Verdict("earned" if figure.value > 0 else "lost", f"{told}.", about, chance)
 
 

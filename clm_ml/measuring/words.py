@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from clm_ml.measuring.intervals import Interval
 if TYPE_CHECKING:
     from clm_ml.measuring.measured import Measured
 
-__all__ = ["html", "lines"]
+__all__ = ["html", "lines", "rows"]
 
 
 def lines(measured: Measured) -> list[str]:
@@ -52,9 +52,9 @@ def _adjusted(measured: Measured) -> Iterator[str]:
 
 def _arms(measured: Measured) -> Iterator[str]:
     """Tell what the arms are good for."""
-    if measured.ratio is None:
+    if measured.ratio is None and measured.detectable is not None:
         yield "Whether as many were held out as was meant was not checked: nobody told what was."
-    elif measured.ratio.fits:
+    elif measured.ratio is not None and measured.ratio.fits:
         shares = f"{measured.ratio.found_share:.1%} are held out, {measured.ratio.meant_share:.1%} were meant"
         yield f"{shares} (exact binomial test, p {shown(measured.ratio.chance)})."
     if measured.detectable is not None:
@@ -78,35 +78,28 @@ def _capital(sentence: str) -> str:
     return sentence[:1].upper() + sentence[1:]
 
 
+def rows(measured: Measured) -> list[tuple[str, ...]]:
+    """Lay out what each line brought, its heading first; while nothing is compared, the arms."""
+    if measured.total is None:
+        return [("arm", "customers"), *((name, f"{arm.customers:,}") for name, arm in measured.arms.items())]
+    effects = [measured.total, *(play.effect for play in measured.plays), *measured.segments]
+    names = ["all" if len(effects) > 1 else measured.total.name, *(effect.name for effect in effects[1:])]
+    told = [
+        (name, _points(effect.rate), _or_nothing(effect.revenue), _or_nothing(effect.profit))
+        for name, effect in zip(names, effects, strict=True)
+    ]
+    return [("contacted", "more buyers, points", "more revenue", "profit"), *told]
+
+
+def _or_nothing(figure: Interval | None) -> str:
+    return "–" if figure is None else _signed(figure)
+
+
 def html(measured: Measured) -> str:
     """Show it in a notebook: the verdict, the figures of each line, and what to bear in mind."""
     first, *others = (escape(line) for line in lines(measured))
     items = "".join(f"<li>{line}</li>" for line in (*others, *map(escape, measured.warnings)))
-    return f"<p><b>{first}</b></p>{_table(measured)}<ul>{items}</ul>"
-
-
-def _table(measured: Measured) -> str:
-    """Lay out what each line brought; while nothing is compared, the arms."""
-    if measured.total is None:
-        rows = [(name, f"{arm.customers:,}") for name, arm in measured.arms.items()]
-        return _rows(("arm", "customers"), rows)
-    effects = [measured.total, *(play.effect for play in measured.plays), *measured.segments]
-    cells = [
-        (
-            effect.name,
-            f"{effect.contacted.customers:,}",
-            f"{effect.holdout.customers:,}",
-            _points(effect.rate),
-            _signed(effect.buyers),
-            "–" if effect.revenue is None else _signed(effect.revenue),
-            "–" if effect.profit is None else _signed(effect.profit),
-        )
-        for effect in effects
-    ]
-    return _rows(("", "contacted", "held out", "points", "buyers", "revenue", "profit"), cells)
-
-
-def _rows(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
-    body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    head, *body = ("".join(f"<td>{escape(cell)}</td>" for cell in row) for row in rows(measured))
+    told = "".join(f"<tr>{row}</tr>" for row in body)
+    head = head.replace("td>", "th>")
+    return f"<p><b>{first}</b></p><table><thead><tr>{head}</tr></thead><tbody>{told}</tbody></table><ul>{items}</ul>"

@@ -4,6 +4,7 @@ from clm_ml.pipeline.backtesting import Backtested, backtest
 from clm_ml.pipeline.checking import Checked, check, propose_config
 from clm_ml.pipeline.describing import Described, describe
 from clm_ml.pipeline.exporting import Exported, Listed, export, rank
+from clm_ml.pipeline.measuring import MeasuredCampaigns, measure_campaigns
 from clm_ml.pipeline.scoring import Scored, score
 from clm_ml.pipeline.training import Trained, train, train_box
 from clm_ml.progress import Progress, silent
@@ -14,6 +15,7 @@ __all__ = [
     "Described",
     "Exported",
     "Listed",
+    "MeasuredCampaigns",
     "Progress",
     "Scored",
     "Trained",
@@ -21,6 +23,7 @@ __all__ = [
     "check",
     "describe",
     "export",
+    "measure_campaigns",
     "propose_config",
     "rank",
     "score",
