@@ -87,7 +87,7 @@ def _say(answer: Answer, measured: Measured) -> None:
         answer.warn(f"{measured.campaign}: {warning}")
     verdict, *others = measured.lines()
     answer.say(verdict)
-    rows = measured.rows()
+    rows = measured.rows() if len(measured.rows()) > 2 else []
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         answer.say("  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -55,6 +55,13 @@ class Effect:
         return ("revenue", self.revenue) if None in (self.terms.margin, self.terms.cost) else ("profit", self.profit)
 
     @property
+    def break_even(self) -> float | None:
+        """The revenue a contacted customer has to bring to pay for contacting them; None if money is not known."""
+        if not self.terms.margin or self.terms.cost is None or self.contacted.spent is None:
+            return None
+        return self.terms.cost / self.terms.margin / self.contacted.customers
+
+    @property
     def return_on_spend(self) -> Interval | None:
         """The revenue that each unit of money spent on contacting brought."""
         if self.revenue is None or not self.terms.cost:

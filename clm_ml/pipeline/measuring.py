@@ -213,5 +213,7 @@ def _draw(done: MeasuredCampaigns, plot: Path | None, config: Config, force: boo
     if shown.total is None:
         return None
     with whole_file(plot, force=force) as hidden:
-        plot_effects(shown.table(), f"{shown.campaign}: {shown.verdict.word}", config.currency).savefig(hidden, dpi=150)
+        title = f"{shown.campaign}: {shown.verdict.word}"
+        figure = plot_effects(shown.table(), title, config.currency, shown.total.break_even)
+        figure.savefig(hidden, dpi=150)
     return plot

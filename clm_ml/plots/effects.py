@@ -17,7 +17,7 @@ __all__ = ["plot_effects"]
 _PANELS = {"rate": ("More buyers in 100 contacted", 100.0), "revenue": ("More revenue a contacted customer", 1.0)}
 
 
-def plot_effects(rows: pd.DataFrame, title: str, currency: str = "") -> Figure:
+def plot_effects(rows: pd.DataFrame, title: str, currency: str = "", break_even: float | None = None) -> Figure:
     """Draw each line's effect as a point between its limits; what lies clear of nothing is in colour.
 
     The point for all is a diamond, and its limits run through the figure as a band: a line that the band does not
@@ -28,6 +28,7 @@ def plot_effects(rows: pd.DataFrame, title: str, currency: str = "") -> Figure:
             `_high`, as `Measured.table` gives them; a row a line, the first at the top.
         title: of the figure.
         currency: of revenue.
+        break_even: the revenue a contacted customer that pays for contacting them, if it is known.
     """
     names = [name for name in _PANELS if rows[name].notna().any()]
     size = (4.2 + 3.6 * len(names), 1.5 + 0.42 * len(rows))
@@ -39,6 +40,11 @@ def plot_effects(rows: pd.DataFrame, title: str, currency: str = "") -> Figure:
         _draw(axes, scaled, rows["kind"])
         _part(axes, rows["kind"])
         axes.set(xlabel=f"{heading}, {currency}" if name == "revenue" and currency else heading)
+        if name == "revenue" and break_even is not None:
+            axes.axvline(break_even, color=RIVALS[0], linewidth=1.2, linestyle=":")
+            axes.text(
+                break_even, 1.01, "pays for itself", transform=axes.get_xaxis_transform(), color=RIVALS[0], size=8
+            )
     _name_lines(panels[0], rows)
     figure.suptitle(title, x=0.01, ha="left", fontweight="bold")
     return figure
