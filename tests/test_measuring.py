@@ -163,8 +163,8 @@ def test_arms_that_change_sides_turn_the_interval_round(one, other, z):
 @given(arms, arms)
 def test_a_surer_interval_is_wider_and_another_currency_scales_it(one, other):
     narrow, wide = (newcombe(one, other, z) for z in (1.0, 2.0))
-    assert wide.low <= narrow.low
-    assert narrow.high <= wide.high
+    assert wide.low <= narrow.low + 1e-12
+    assert narrow.high <= wide.high + 1e-12
     if (spread := spread_of((one, other))) is not None:
         euros = [Arm(a.customers, a.buyers, a.spenders, a.spent * 25, a.spent_squares * 625) for a in (one, other)]
         told = spend_difference(*euros, spread_of(euros), Z)
@@ -411,7 +411,7 @@ def test_several_plays_are_judged_against_one_holdout_and_corrected():
     call, mail = told.plays
     assert (call.effect.terms.cost, mail.effect.terms.cost, told.total.terms.cost) == (2000.0, 100.0, 2100.0)
     alone = measure(frame[frame["arm"] != "mail"], contact_cost=2.0, margin=0.5, spent="spent")
-    assert call.effect.profit == pytest.approx(alone.total.profit, rel=0.2)  # the spread is that of both arms
+    assert call.effect.profit == alone.total.profit
     buyers = measure(frame).plays
     each = [measure(frame[frame["arm"].isin([name, "holdout"])]).verdict.chance for name in ("call", "mail")]
     assert [play.verdict.chance for play in buyers] == pytest.approx([2 * each[0], each[1]])
@@ -419,7 +419,7 @@ def test_several_plays_are_judged_against_one_holdout_and_corrected():
 
 
 def test_customers_with_another_share_are_compared_among_themselves():
-    """Of the best half were held out, of the others a tenth, and nothing was done to anybody: pooled it looks like harm."""
+    """Of the best half were held out, of the others a tenth, and nothing was done to anybody: pooled it looks bad."""
     best = people(("contact", 1000, 200, 50), ("holdout", 1000, 200, 50)).assign(share=0.5)
     rest = people(("contact", 9000, 180, 50), ("holdout", 1000, 20, 50)).assign(share=0.1)
     frame = pd.concat([best, rest])
@@ -440,8 +440,8 @@ def test_who_has_no_counterpart_does_not_count():
     told = measure(frame, share="share", segment="segment")
     assert told.total.contacted.customers == 900
     assert told.warnings[1:] == (
-        "40 customers had no counterpart in the other arm with the same share, and do not count.",
-        "1 segments have customers in one arm only, and no line.",
+        "without a counterpart of the same share in the other arm, so that they do not count: 40 customers.",
+        "without a line, since all of its customers are in one arm: b.",
     )
 
 
@@ -508,13 +508,13 @@ def test_a_notebook_shows_the_verdict_and_escapes_what_comes_from_data():
 
 
 def test_campaigns_together_tell_what_one_alone_cannot():
-    frames = [people(("contact", 3000, 180 + shift, 50), ("holdout", 3000, 150, 50)) for shift in (0, 4, 8)]
+    frames = [people(("contact", 3000, 180 + shift, 50), ("holdout", 3000, 150, 50)) for shift in (0, 2, 4)]
     each = [measure(frame, campaign=f"c{number}", margin=0.3, contact_cost=0.01, spent="spent")
             for number, frame in enumerate(frames)]  # fmt: skip
     assert {told.verdict.word for told in each} == {"inconclusive"}
     together = put_together(each)
     assert together.verdict.word == "earned"
-    assert together.total.buyers.value == pytest.approx(30 + 34 + 38)
+    assert together.total.buyers.value == pytest.approx(30 + 32 + 34)
     assert together.total.terms.cost == pytest.approx(90)
     assert [line.name for line in together.segments] == ["c0", "c1", "c2"]
     assert not together.differing.differ
@@ -579,7 +579,7 @@ def drawn(rng, spend, customers):
 
 def test_a_campaign_that_does_nothing_is_seldom_said_to_have_done_something():
     rng, words = np.random.default_rng(8), []
-    for _ in range(300):
+    for _ in range(250):
         counts = rng.binomial((900, 900, 300), 0.06)
         arms = zip(("call", "mail", "holdout"), (900, 900, 300), counts, (50,) * 3, strict=True)
         told = measure(people(*arms))

@@ -62,8 +62,8 @@ def measure(
         _tell(answer, done)
         if done.refused:
             raise CampaignError(
-                f"{', '.join(done.refused)}: the arms are not what was meant, so no difference is told; find out how "
-                "customers came into them."
+                f"{', '.join(done.refused)}: the arms are not what was meant, and no difference is told; find out how "
+                "customers got there."
             )
 
 

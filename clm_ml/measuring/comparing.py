@@ -210,7 +210,8 @@ def _warnings(cells: Cells, total: Effect, segments: Sequence[Effect]) -> tuple[
         told.append(f"only {total.holdout.buyers} of those held out bought: a larger holdout would tell much more.")
     without = sum(arm.customers for arm in cells.arms.values()) - total.contacted.customers - total.holdout.customers
     if without:
-        told.append(f"{without:,} customers had no counterpart in the other arm with the same share, and do not count.")
-    if len(cells.segments) > len(segments) and len(cells.segments) > 1:
-        told.append(f"{len(cells.segments) - len(segments)} segments have customers in one arm only, and no line.")
+        who = "without a counterpart of the same share in the other arm, so that they do not count"
+        told.append(f"{who}: {without:,} customers.")
+    lineless = sorted({*cells.segments} - {segment.name for segment in segments}) if len(cells.segments) > 1 else []
+    told += [f"without a line, since all of its customers are in one arm: {name}." for name in lineless]
     return tuple(told)

@@ -32,32 +32,35 @@ def smallest_detectable_rise(
     >>> round(smallest_detectable_rise(18_000, 2_000, 0.02, confidence=0.95), 4)
     0.0107
     """
-    z = z_of(confidence)
+    few, many = binom.ppf((1e-9, 1 - 1e-9), held_out, rate)
+    buyers = np.arange(int(few), int(many) + 1)
+    chances, enough = binom.pmf(buyers, held_out, rate), _enough(buyers, contacted, held_out, z_of(confidence))
+
+    def found(rise: float) -> float:
+        """Give the chance that the interval lies above zero, over all numbers of buyers in the holdout."""
+        return float((chances * binom.sf(enough - 1, contacted, rate + rise)).sum())
+
     low, high = 0.0, 1 - rate
-    if _found(contacted, held_out, rate, high, z) < power:
+    if found(high) < power:
         return None
     for _ in range(30):
         middle = (low + high) / 2
-        low, high = (low, middle) if _found(contacted, held_out, rate, middle, z) >= power else (middle, high)
+        low, high = (low, middle) if found(middle) >= power else (middle, high)
     return high
 
 
-def _found(contacted: int, held_out: int, rate: float, rise: float, z: float) -> float:
-    """Give the chance that Newcombe's interval lies above zero: over all numbers of buyers in the holdout."""
-    few, many = binom.ppf((1e-9, 1 - 1e-9), held_out, rate)
-    buyers = np.arange(int(few), int(many) + 1)
-    enough = _enough(buyers, contacted, held_out, z)
-    return float((binom.pmf(buyers, held_out, rate) * binom.sf(enough - 1, contacted, rate + rise)).sum())
-
-
 def _enough(buyers: Any, contacted: int, held_out: int, z: float) -> Any:
-    """Find the fewest contacted buyers that are told apart from so many buyers in the holdout."""
+    """Find the fewest contacted buyers told apart from so many in the holdout; one more than all where none are."""
     share = buyers / held_out
     above = wilson(buyers, held_out, z)[1] - share
-    low, high = share * contacted, np.full(len(buyers), contacted + 1.0)
+
+    def is_told(number: Any) -> Any:
+        rate = number / contacted
+        return rate - share > np.hypot(rate - wilson(number, contacted, z)[0], above)
+
+    low, high = share * contacted, np.full(len(buyers), float(contacted))
+    never = ~is_told(high)
     for _ in range(40):
         middle = (low + high) / 2
-        rate = middle / contacted
-        is_enough = rate - share > np.hypot(rate - wilson(middle, contacted, z)[0], above)
-        low, high = np.where(is_enough, low, middle), np.where(is_enough, middle, high)
-    return np.ceil(high)
+        low, high = np.where(is_told(middle), low, middle), np.where(is_told(middle), middle, high)
+    return np.where(never, contacted + 1, np.ceil(high))

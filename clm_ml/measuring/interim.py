@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from math import fsum
 from typing import Any
 
 import numpy as np
@@ -66,7 +67,7 @@ def watch_buyers(days: Any, is_contacted: Any, contacted_share: Any, level: floa
     counts = list(_counts(when, arm, share))
     bets = sum((_bet(came, bought, chance) for came, bought, chance in counts), np.zeros(1))
     chance = float(np.exp(-max(0.0, bets.max())))
-    return Interim(len(when), int(arm.sum()), float(share.sum()), chance, _ratio(counts, level), chance < level)
+    return Interim(len(when), int(arm.sum()), fsum(share), chance, _ratio(counts, level), chance < level)
 
 
 def _counts(when: Any, arm: Any, share: Floats) -> Iterator[tuple[Floats, Floats, float]]:

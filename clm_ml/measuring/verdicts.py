@@ -53,7 +53,7 @@ def decide(name: str, pairs: Sequence[Pair], terms: Terms, z: float, confidence:
     effect = compare(name, pairs, terms, z)
     about, figure = effect.deciding
     if figure is None:
-        few = "fewer than five bought, or they spent nothing all in all: nothing can be said of revenue"
+        few = "fewer than five bought, or spent nothing all in all: nothing is said of revenue"
         return Judged(effect, Verdict("inconclusive", f"{few}.", about))
     chance = chance_of(lambda other: compare(name, pairs, terms, other).deciding[1] or figure)
     return Judged(effect, _verdict(about, figure, chance, confidence, currency))

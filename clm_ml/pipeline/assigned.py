@@ -110,7 +110,7 @@ def _of_contacts(name: str, tables: Tables, config: Config) -> Assigned:
     told = rows[rows["arm"].notna() & (rows["arm"] != "")]
     customers = _one_row_each(name, told)
     untold = rows["customer_id"].nunique() - len(customers)
-    warnings = (f"{untold:,} customers of it have no arm, and do not count.",) if untold else ()
+    warnings = (f"without an arm, so that they do not count: {untold:,} customers.",) if untold else ()
     kept = customers.assign(start_day=customers["day"], horizon_days=config.task.horizon_days)
     return Assigned(
         name, kept[["customer_id", "arm", "start_day", "horizon_days"]], _mean_costs(told, customers, config), warnings

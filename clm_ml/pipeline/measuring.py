@@ -159,7 +159,7 @@ def _started(assigned: Assigned, day: int) -> tuple[Assigned, int]:
             f"{date_of(day)}; measure later, or name a later --as-of."
         )
     later = int((~is_asked).sum())
-    told = (f"{later:,} customers of it were contacted so late that they do not count yet.",) if later else ()
+    told = (f"contacted so late that they do not count yet: {later:,} customers.",) if later else ()
     kept = replace(assigned, customers=customers[is_asked], warnings=(*assigned.warnings, *told))
     return kept, int(ends[is_asked].max())
 
