@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -19,6 +20,9 @@ from clm_ml.datasets import online_retail_config, online_retail_path
 from clm_ml.errors import CampaignError, TimelineError
 from clm_ml.measuring import Arm
 from clm_ml.pipeline import measure_campaigns
+from clm_ml.pipeline.assigned import find_assigned
+from clm_ml.pipeline.outcomes import collect_outcomes
+from clm_ml.tables import read_tables
 
 #: Customers of the campaign "autumn", sent on 2024-03-01 with a horizon of 30 days, and what they did.
 ORDERS = [
@@ -97,6 +101,26 @@ def test_everyone_counts_in_the_arm_they_were_assigned_to_within_their_horizon(s
     assert [segment.name for segment in told.segments] == ["s0", "s1"]
 
 
+def test_of_each_customer_the_horizon_and_the_year_before_it_are_collected(shop):
+    config = load_config(shop)
+    tables = read_tables(config)
+    (assigned,) = find_assigned(["autumn"], tables, config, in_contacts=False)
+    told = collect_outcomes(assigned, tables, config, tables.complete_until).set_index("customer_id")
+    sent = (date(2024, 3, 1) - date(1970, 1, 1)).days
+    by_hand = {
+        "c1": (1, 30.0, 70.0, sent),
+        "c2": (1, 0.0, 0.0, sent + 9),
+        "c3": (0, 0.0, 0.0, sent + 30),  # beyond the horizon, but the first
+        "c4": (0, 0.0, 0.0, None),
+        "h1": (1, 30.0, 0.0, sent + 4),  # 999 lies two years back
+        "h2": (0, 0.0, 5.0, None),
+    }
+    columns = ["ordered", "spent", "spent_before", "first_order_day"]
+    assert list(told.index) == list(by_hand)
+    expected = pd.DataFrame.from_dict(by_hand, orient="index", columns=columns)
+    pd.testing.assert_frame_equal(told[columns], expected, check_dtype=False, check_names=False)
+
+
 @pytest.mark.parametrize(
     ("as_of", "word"), [("2024-03-30", "collecting"), ("2024-03-31", "inconclusive"), ("2024-12-31", "inconclusive")]
 )
@@ -132,9 +156,9 @@ def test_who_was_contacted_too_late_does_not_count_yet(shop):
     told = measure_campaigns(load_config(shop), ["autumn"], as_of="2024-04-20").campaigns[0]
     assert sum(arm.customers for arm in told.arms.values()) == 6
     assert told.warnings[0] == "contacted so late that they do not count yet: 2 customers."
-    assert (
-        sum(arm.customers for arm in measure_campaigns(load_config(shop), ["autumn"]).campaigns[0].arms.values()) == 8
-    )
+    for as_of, customers in (("2024-05-09", 6), ("2024-05-10", 8)):  # the last horizon closes on 2024-05-10
+        told = measure_campaigns(load_config(shop), ["autumn"], as_of=as_of).campaigns[0]
+        assert sum(arm.customers for arm in told.arms.values()) == customers
 
 
 def test_a_campaign_that_is_not_sent_yet_and_a_day_that_is_not_known(shop):

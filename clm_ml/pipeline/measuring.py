@@ -7,20 +7,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import narwhals as nw
 import pandas as pd
 
 from clm_ml.artifacts import json_text, new_box, refuse_existing, whole_file
 from clm_ml.config import Config
 from clm_ml.errors import ArtifactError, TimelineError, UsageError
-from clm_ml.labels import next_orders, on_own_clock, outcomes
 from clm_ml.measuring import Measured, measure, put_together
 from clm_ml.pipeline.assigned import Assigned, find_assigned, read_with_contacts
+from clm_ml.pipeline.outcomes import collect_outcomes
 from clm_ml.plots import plot_effects
 from clm_ml.progress import Progress, silent
-from clm_ml.snapshot import orders_known_by, prepare, refuse_unknowable
+from clm_ml.snapshot import refuse_unknowable
 from clm_ml.tables import Tables
-from clm_ml.timeline import Window, date_of, label_window, lookback, parse_day
+from clm_ml.timeline import date_of, parse_day
 
 __all__ = ["MeasuredCampaigns", "measure_campaigns"]
 
@@ -125,7 +124,7 @@ def _measured(assigned: Assigned, tables: Tables, config: Config, day: int, hold
     customers = assigned.customers
     has_shares = "share" in customers
     found = measure(
-        _with_outcomes(assigned, tables, config, day),
+        collect_outcomes(assigned, tables, config, day),
         spent="spent",
         before=("spent_before",),
         segment="segment" if "segment" in customers else None,
@@ -162,38 +161,6 @@ def _started(assigned: Assigned, day: int) -> tuple[Assigned, int]:
     told = (f"contacted so late that they do not count yet: {later:,} customers.",) if later else ()
     kept = replace(assigned, customers=customers[is_asked], warnings=(*assigned.warnings, *told))
     return kept, int(ends[is_asked].max())
-
-
-def _with_outcomes(assigned: Assigned, tables: Tables, config: Config, day: int) -> pd.DataFrame:
-    """Put what came of each customer, and what they had spent before, beside their arm; who did nothing gets zeros."""
-    engine, customers = tables.engine, assigned.customers
-    ids = engine.keep(engine.given(customers[["customer_id"]]))
-    theirs = tables.orders.join(ids, on="customer_id", how="semi")
-    bare = replace(tables, orders=theirs, events=None, customers=None, contacts=None)
-    prepared = prepare(bare)
-    starts = engine.keep(engine.given(customers[["customer_id", "start_day"]]))
-    orders = engine.keep(on_own_clock(orders_known_by(prepared, day), starts))
-    parts = [_outcomes(orders, int(days), config, bare) for days in customers["horizon_days"].unique()]
-    came = pd.concat(parts, ignore_index=True)
-    joined = customers.merge(came, on=["customer_id", "horizon_days"], how="left")
-    filled = joined.fillna({"ordered": 0, "spent": 0.0, "spent_before": 0.0})
-    filled["first_order_day"] = filled["first_order_day"] + filled["start_day"]
-    return filled
-
-
-def _outcomes(orders: Any, horizon_days: int, config: Config, tables: Tables) -> pd.DataFrame:
-    """Collect what came within a horizon on each customer's own clock, and what had been spent before its day 0."""
-    window: Window = label_window(0, horizon_days)
-    asked = {
-        "ahead": outcomes(orders, window).select("customer_id", "ordered", "spent"),
-        "before": outcomes(orders, lookback(0, config.measure.pre_period_days)).select("customer_id", "spent"),
-        "first": next_orders(orders.filter(window.holds(nw.col("day"))), 0),
-    }
-    found = {name: tables.engine.collect(frame, "customer_id").to_pandas() for name, frame in asked.items()}
-    before = found["before"].rename(columns={"spent": "spent_before"})
-    first = found["first"].rename(columns={"next_order_days": "first_order_day"})
-    both = found["ahead"].merge(before, on="customer_id", how="outer").merge(first, on="customer_id", how="outer")
-    return both.assign(horizon_days=horizon_days)
 
 
 def _write_box(done: MeasuredCampaigns, out: Path | None, force: bool) -> Path | None:
