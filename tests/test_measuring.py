@@ -378,7 +378,7 @@ def test_too_few_buyers_decide_nothing():
     told = measure(people(("contact", 90, 3, 50), ("holdout", 10, 1, 50)), spent="spent", margin=0.3, contact_cost=1.0)
     assert told.verdict.word == "inconclusive"
     assert told.total.profit is None
-    assert told.warnings == ("only 1 of those held out bought: a larger holdout would tell much more.",)
+    assert told.warnings == ("of those held out 1 bought, and a larger holdout would tell much more.",)
 
 
 def test_more_held_out_than_meant_is_refused_and_no_difference_told():

@@ -277,7 +277,7 @@ def test_the_verb_tells_a_verdict_and_its_figures(shop):
     assert lines[1].split() == ["contacted", "more", "buyers,", "points", "more", "revenue", "profit"]
     assert [line.split()[0] for line in lines[2:5]] == ["all", "s0", "s1"]
     assert lines[5].startswith("50.00% of 4 bought, 50.00% of the 2 held out: +0.00 [")
-    assert "warning: autumn: only 1 of those held out bought: a larger holdout would tell much more.\n" in done.stderr
+    assert "warning: autumn: of those held out 1 bought, and a larger holdout would tell much more.\n" in done.stderr
 
 
 def test_machines_are_told_as_json(shop, tmp_path):

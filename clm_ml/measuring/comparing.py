@@ -207,7 +207,7 @@ def _adjusted_total(rows: pd.DataFrame, column: str, before: Sequence[str], z: f
 def _warnings(cells: Cells, total: Effect, segments: Sequence[Effect]) -> tuple[str, ...]:
     told = []
     if total.holdout.buyers < _FEW_HELD_OUT_BUYERS:
-        told.append(f"only {total.holdout.buyers} of those held out bought: a larger holdout would tell much more.")
+        told.append(f"of those held out {total.holdout.buyers} bought, and a larger holdout would tell much more.")
     without = sum(arm.customers for arm in cells.arms.values()) - total.contacted.customers - total.holdout.customers
     if without:
         who = "without a counterpart of the same share in the other arm, so that they do not count"
