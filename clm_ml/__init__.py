@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from clm_ml.datasets import online_retail_config, online_retail_path, simulate
     from clm_ml.errors import ClmError
     from clm_ml.lifecycle import playbook, vocabularies
+    from clm_ml.measuring import measure, put_together
     from clm_ml.model import Model, OrderClassifier, load_model
     from clm_ml.pipeline import (
         backtest,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
         describe,
         export,
         kpis,
+        measure_campaigns,
         rank,
         score,
         segment,
@@ -50,9 +52,12 @@ __all__ = [
     "kpis",
     "load_config",
     "load_model",
+    "measure",
+    "measure_campaigns",
     "online_retail_config",
     "online_retail_path",
     "playbook",
+    "put_together",
     "rank",
     "read_tables",
     "score",
@@ -69,6 +74,7 @@ _HOMES = {
     "datasets": ("online_retail_config", "online_retail_path", "simulate"),
     "errors": ("ClmError",),
     "lifecycle": ("playbook", "vocabularies"),
+    "measuring": ("measure", "put_together"),
     "model": ("Model", "OrderClassifier", "load_model"),
     "pipeline": (
         "backtest",
@@ -78,6 +84,7 @@ _HOMES = {
         "describe",
         "export",
         "kpis",
+        "measure_campaigns",
         "rank",
         "score",
         "segment",

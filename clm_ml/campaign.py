@@ -97,6 +97,16 @@ class Ledger:
         rows = self._connection.execute("SELECT customer_id, arm FROM assignments WHERE campaign = ?", (campaign,))
         return dict(rows.fetchall())
 
+    def campaigns(self) -> list[str]:
+        """List the campaigns there are, in the order of the alphabet."""
+        rows = self._connection.execute("SELECT DISTINCT campaign FROM assignments ORDER BY campaign")
+        return [name for (name,) in rows.fetchall()]
+
+    def assignments(self, campaign: str) -> pd.DataFrame:
+        """Give everyone ever assigned in a campaign, with the ledger's columns, ordered by customer_id."""
+        asked = f"SELECT {', '.join(COLUMNS)} FROM assignments WHERE campaign = ? ORDER BY customer_id"
+        return pd.DataFrame(self._connection.execute(asked, (campaign,)).fetchall(), columns=list(COLUMNS))
+
     def reserved(self, campaign: str | None, day: str) -> set[str]:
         """List who is in another campaign that is live on a day (ISO), in whichever arm: until its horizon ends.
 

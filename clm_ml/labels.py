@@ -13,7 +13,7 @@ import narwhals as nw
 from clm_ml.errors import TimelineError
 from clm_ml.timeline import Window, date_of
 
-__all__ = ["next_orders", "outcomes", "refuse_open"]
+__all__ = ["next_orders", "on_own_clock", "outcomes", "refuse_open"]
 
 
 def outcomes(orders: nw.LazyFrame[Any], window: Window) -> nw.LazyFrame[Any]:
@@ -46,6 +46,20 @@ def outcomes(orders: nw.LazyFrame[Any], window: Window) -> nw.LazyFrame[Any]:
         spent=nw.col("net_minor") / 100.0,
         last_order_days=(nw.col("last_day") - window.start).fill_null(0).cast(nw.Int64),
     )
+
+
+def on_own_clock(orders: nw.LazyFrame[Any], starts: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+    """Count days from a day of each customer's own, such as the one a campaign was sent to them.
+
+    Args:
+        orders: as for `outcomes`.
+        starts: one row a customer: `customer_id`, `start_day`.
+
+    Returns:
+        the orders of these customers, whose `day` is 0 on the start day, and below it before.
+    """
+    theirs = orders.join(starts, on="customer_id", how="inner")
+    return theirs.with_columns(day=nw.col("day") - nw.col("start_day")).drop("start_day")
 
 
 def next_orders(orders: nw.LazyFrame[Any], as_of: int) -> nw.LazyFrame[Any]:

@@ -18,9 +18,11 @@ from clm_ml.errors import did_you_mean
 
 __all__ = [
     "Config",
+    "Contacts",
     "Events",
     "Lapse",
     "ListPlan",
+    "Measure",
     "PlayPlan",
     "Table",
     "Tables",
@@ -238,6 +240,21 @@ class ListPlan(Frozen):
     delete_after_days: Days = Field(365, description="Lists say they are to be deleted so many days after as_of.")
 
 
+class Measure(Frozen):
+    """How campaigns are measured."""
+
+    confidence: Annotated[Number, Field(gt=0.5, lt=1)] = Field(
+        0.95, description="How often an interval is to hold the truth; above it a verdict is given."
+    )
+    interim_level: Annotated[Number, Field(gt=0, lt=0.5)] = Field(
+        0.02, description="Chance of a false alarm before the horizon has closed, however often one looks."
+    )
+    mismatch_level: Annotated[Number, Field(gt=0, lt=0.5)] = Field(
+        0.001, description="Below this probability of arms as unequal as found nothing is measured."
+    )
+    pre_period_days: Days = Field(365, description="Spend of so many days before a campaign steadies what is measured.")
+
+
 class PlayPlan(Frozen):
     """What a project does otherwise with one segment; what is left out stays as the playbook has it."""
 
@@ -289,6 +306,7 @@ class Config(Frozen):
     playbook: dict[str, PlayPlan] = Field(
         {}, description="What to do with a segment, where it differs from the playbook that comes with clm-ml."
     )
+    measure: Measure = Field(Measure(), description="How campaigns are measured.")
     destinations: tuple[Literal["table"], ...] = Field(("table",), description="The files an export writes.")
     tracking: Tracking = Field(Tracking(), description="Where MLflow keeps runs and the registry.")
 

@@ -4,6 +4,7 @@ from clm_ml.pipeline.backtesting import Backtested, backtest
 from clm_ml.pipeline.checking import Checked, check, propose_config
 from clm_ml.pipeline.describing import Described, describe
 from clm_ml.pipeline.exporting import Exported, Listed, export, rank
+from clm_ml.pipeline.measuring import MeasuredCampaigns, measure_campaigns
 from clm_ml.pipeline.measuring_stages import Staged, cohorts, kpis, measure_stages
 from clm_ml.pipeline.migrating import Migrated, transitions, transitions_files
 from clm_ml.pipeline.scoring import Scored, score
@@ -18,6 +19,7 @@ __all__ = [
     "Described",
     "Exported",
     "Listed",
+    "MeasuredCampaigns",
     "Migrated",
     "Progress",
     "Scored",
@@ -31,6 +33,7 @@ __all__ = [
     "describe",
     "export",
     "kpis",
+    "measure_campaigns",
     "measure_stages",
     "propose_config",
     "rank",

@@ -5,11 +5,11 @@ is handed on holds no row of the as_of's day or later, nor one that was loaded o
 cannot see the future, because the future is not in it.
 """
 
-from clm_ml.snapshot.airlock import Snapshot, in_parts, only, orders_known_by, take_snapshot
+from clm_ml.snapshot.airlock import Snapshot, in_parts, only, orders_known_by, refuse_unknowable, take_snapshot
 from clm_ml.snapshot.contacts import ANSWER_DAYS, HELD_OUT
 from clm_ml.snapshot.preparing import Before, Prepared, name_of_attribute, prepare
 
 __all__ = [
     "ANSWER_DAYS", "HELD_OUT", "Before", "Prepared", "Snapshot", "in_parts", "name_of_attribute", "only",
-    "orders_known_by", "prepare", "take_snapshot",
+    "orders_known_by", "prepare", "refuse_unknowable", "take_snapshot",
 ]  # fmt: skip

@@ -15,7 +15,7 @@ from clm_ml.snapshot.preparing import Prepared, kinds_of, name_of_attribute
 from clm_ml.tables import Tables
 from clm_ml.timeline import date_of
 
-__all__ = ["Snapshot", "in_parts", "only", "orders_known_by", "take_snapshot"]
+__all__ = ["Snapshot", "in_parts", "only", "orders_known_by", "refuse_unknowable", "take_snapshot"]
 
 Frame = nw.LazyFrame[Any]
 
@@ -63,7 +63,7 @@ def take_snapshot(prepared: Prepared, as_of: int, customers: Frame | None = None
     Raises:
         TimelineError: if the tables are not complete until `as_of`, or no order lies before it.
     """
-    _refuse_unknowable(as_of, prepared.tables)
+    refuse_unknowable(as_of, prepared.tables)
     prepared = prepared if customers is None else replace(prepared, **_theirs(prepared, customers))
     events, people = prepared.events, prepared.customers
     created, orders = nw.col("created_day"), orders_known_by(prepared, as_of)
@@ -95,7 +95,12 @@ def orders_known_by(prepared: Prepared, day: int) -> Frame:
     return prepared.orders.filter(known(day))
 
 
-def _refuse_unknowable(as_of: int, tables: Tables) -> None:
+def refuse_unknowable(as_of: int, tables: Tables) -> None:
+    """Refuse a day of which not everything is known yet, or before which nothing was.
+
+    Raises:
+        TimelineError: naming the days there are.
+    """
     if as_of > tables.complete_until:
         until = date_of(tables.complete_until)
         raise TimelineError(

@@ -1,0 +1,138 @@
+"""Who was assigned to which arm of a campaign, and when: as the ledger says, or a table of contacts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import narwhals as nw
+import pandas as pd
+
+from clm_ml.campaign import HOLDOUT, open_ledger
+from clm_ml.config import COLUMNS, Config, Contacts
+from clm_ml.engine import open_engine
+from clm_ml.errors import CampaignError, did_you_mean
+from clm_ml.progress import Progress
+from clm_ml.snapshot import HELD_OUT
+from clm_ml.tables import Tables, read_tables
+from clm_ml.timeline import parse_day
+
+__all__ = ["Assigned", "find_assigned", "read_with_contacts"]
+
+
+@dataclass(frozen=True)
+class Assigned:
+    """Everyone assigned in a campaign: customer_id, arm, segment, share, start_day and horizon_days, a row a customer.
+
+    `segment` and `share` are columns only where somebody wrote them down. `contact_cost` is what a contact cost on
+    average, by contacted arm.
+    """
+
+    campaign: str
+    customers: pd.DataFrame = field(repr=False)
+    contact_cost: dict[str, float]
+    warnings: tuple[str, ...] = ()
+
+
+def read_with_contacts(config: Config, contacts: Path | None, progress: Progress) -> Tables:
+    """Read the tables; with a file of contacts, that one instead of the config's, its columns named as the contract's.
+
+    Raises:
+        DataError: if the file lacks a column it needs: customer_id, campaign, contacted_at, arm.
+    """
+    if contacts is None:
+        return read_tables(config, progress=progress)
+    engine = open_engine(config)
+    needed = (*COLUMNS["contacts"][0], "arm")
+    plan = Contacts(source=str(contacts.absolute()), columns={name: name for name in needed})
+    there = engine.source("contacts", plan, config).types
+    more = {name: name for name in COLUMNS["contacts"][1] if name in there}
+    plan = plan.model_copy(update={"columns": plan.columns | more})
+    tables = config.tables.model_copy(update={"contacts": plan})
+    return read_tables(config.model_copy(update={"tables": tables}), engine, progress=progress)
+
+
+def find_assigned(campaigns: Sequence[str], tables: Tables, config: Config, *, in_contacts: bool) -> list[Assigned]:
+    """Find who was assigned in each campaign: the ledger is asked first, unless the contacts were given by hand.
+
+    Raises:
+        CampaignError: if a campaign is in neither, or a table of contacts does not tell its arms.
+    """
+    with open_ledger(config.path(config.list.ledger), only_look=True) as ledger:
+        listed = [] if in_contacts else ledger.campaigns()
+        others = _names(tables)
+        unknown = [name for name in campaigns if name not in (*listed, *others)]
+        if unknown:
+            raise CampaignError(_unknown(unknown[0], sorted({*listed, *others})))
+        return [
+            _of_ledger(name, ledger.assignments(name), config) if name in listed else _of_contacts(name, tables, config)
+            for name in dict.fromkeys(campaigns)
+        ]
+
+
+def _unknown(name: str, known: Sequence[str]) -> str:
+    where = "neither in the ledger nor in a table of contacts"
+    told = did_you_mean(name, known) or (f"; there are {', '.join(known[:5])}." if known else ".")
+    return f"campaign {name!r} is {where}{told}"
+
+
+def _names(tables: Tables) -> list[str]:
+    if tables.contacts is None:
+        return []
+    return tables.engine.collect(tables.contacts.select("campaign").unique(), "campaign")["campaign"].to_pylist()
+
+
+def _of_ledger(name: str, rows: pd.DataFrame, config: Config) -> Assigned:
+    customers = pd.DataFrame(
+        {
+            "customer_id": rows["customer_id"],
+            "arm": rows["arm"],
+            "segment": rows["stratum"],
+            "share": rows["share"],
+            "start_day": [parse_day(day) for day in rows["sent_on"]],
+            "horizon_days": rows["horizon_days"],
+        }
+    )
+    arms = [arm for arm in customers["arm"].unique() if arm != HOLDOUT]
+    return Assigned(name, customers, dict.fromkeys(arms, config.list.contact_cost))
+
+
+def _of_contacts(name: str, tables: Tables, config: Config) -> Assigned:
+    """Take the first contact of each customer; those whose arm is not told are left out, and counted."""
+    assert tables.contacts is not None
+    if "arm" not in tables.contacts.collect_schema().names():
+        raise CampaignError(f"campaign {name!r} cannot be measured: the table of contacts maps no arm; map it.")
+    theirs = tables.contacts.filter(nw.col("campaign") == name)
+    rows = tables.engine.collect(theirs, "customer_id", "day").to_pandas()
+    arms = rows["arm"].str.strip().str.lower()
+    rows = rows.assign(arm=arms.where(~arms.isin(HELD_OUT), HOLDOUT))
+    told = rows[rows["arm"].notna() & (rows["arm"] != "")]
+    customers = _one_row_each(name, told)
+    untold = rows["customer_id"].nunique() - len(customers)
+    warnings = (f"without an arm, so that they do not count: {untold:,} customers.",) if untold else ()
+    kept = customers.assign(start_day=customers["day"], horizon_days=config.task.horizon_days)
+    return Assigned(
+        name, kept[["customer_id", "arm", "start_day", "horizon_days"]], _mean_costs(told, customers, config), warnings
+    )
+
+
+def _one_row_each(name: str, rows: pd.DataFrame) -> pd.DataFrame:
+    """Keep each customer's first contact.
+
+    Raises:
+        CampaignError: if somebody is in two arms.
+    """
+    twice = int((rows.groupby("customer_id")["arm"].nunique() > 1).sum())
+    if twice:
+        raise CampaignError(f"campaign {name!r} has {twice:,} customers in two arms; everyone has one: mend the table.")
+    return rows.drop_duplicates("customer_id")
+
+
+def _mean_costs(rows: pd.DataFrame, customers: pd.DataFrame, config: Config) -> dict[str, float]:
+    """Give what a customer cost by contacted arm, all their contacts together; the list's where no cost is mapped."""
+    arms = [str(arm) for arm in customers["arm"].unique() if arm != HOLDOUT]
+    if "cost_minor" not in rows or rows["cost_minor"].isna().all():
+        return dict.fromkeys(arms, config.list.contact_cost)
+    spent, people = rows.groupby("arm")["cost_minor"].sum() / 100, customers["arm"].value_counts()
+    return {arm: float(spent[arm] / people[arm]) for arm in arms}
