@@ -688,3 +688,16 @@ def test_a_day_that_cannot_be_judged_is_refused_in_one_sentence(
     done = run("backtest", shop / "fast.yaml", "--as-of", day, "--out", tmp_path / "backtest")
     assert is_one_sentence(done, 13, because)
     assert not list(tmp_path.iterdir())
+
+
+def test_whoever_stops_listening_stops_nothing(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "clm_ml", "simulate", "--customers", "200", "--out", str(tmp_path / "shop")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        err = process.stderr.read()
+    assert (process.returncode, err) == (0, b"")
+    assert (tmp_path / "shop" / "shop.yaml").is_file()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 import traceback
@@ -30,7 +31,7 @@ class Answer:
         """Tell a person; machines that asked for JSON are not told."""
         self.stop_bars()
         if not self.as_json:
-            typer.echo(text)
+            _tell_whoever_listens(text + "\n")
 
     def warn(self, text: str) -> None:
         """Warn on stderr, whoever reads stdout."""
@@ -65,7 +66,15 @@ class Answer:
         """Print the JSON, if it was asked for."""
         self.stop_bars()
         if self.as_json and self._facts:
-            typer.echo(json_text(self._facts), nl=False)
+            _tell_whoever_listens(json_text(self._facts))
+
+
+def _tell_whoever_listens(text: str) -> None:
+    """Write to stdout; if whoever listened has gone, as `head` does, the work goes on without them."""
+    try:
+        typer.echo(text, nl=False)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager

@@ -49,7 +49,7 @@ def plot_flows(
 
 
 def _title(at: int, days: Sequence[str]) -> str:
-    return f"{days[at]}{', expected of those' if at == 2 else ''}"
+    return f"{days[2]}\nexpected of those of {days[1]}" if at == 2 else days[at]
 
 
 def _nodes(shares: pd.Series[Any]) -> dict[str, tuple[float, float]]:

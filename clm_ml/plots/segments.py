@@ -60,7 +60,7 @@ def plot_grid(grid: pd.DataFrame, table: pd.DataFrame, as_of: str) -> Figure:
     most = grid.groupby(["r_score", "f_score"])["customers"].sum().max()
     for x, y in product(_SCORES, _SCORES):
         here = grid[(grid["r_score"] == x) & (grid["f_score"] == y)].set_index("segment")["customers"]
-        _draw_cell(axes, x, y, 0.82 * np.sqrt(here.sum() / most), here, colours)
+        _draw_cell(axes, x, y, 0.7 * np.sqrt(here.sum() / most), here, colours)
     axes.set(xlim=(0.5, 5.5), ylim=(0.5, 5.5), xticks=_SCORES, yticks=_SCORES, aspect="equal")
     axes.set(xlabel="R score: 5 ordered most lately", ylabel="F score: 5 ordered most often")
     axes.set_title(f"Where customers stand, as of {as_of}")
@@ -76,7 +76,7 @@ def plot_grid(grid: pd.DataFrame, table: pd.DataFrame, as_of: str) -> Figure:
 def _draw_cell(axes: Any, x: int, y: int, side: float, customers: pd.Series[Any], colours: Mapping[str, Any]) -> None:
     """Draw one square, a strip for each segment in it, in the order of the lifecycle, and its count."""
     count = f"{customers.sum():,}" if len(customers) else ""
-    axes.text(x + 0.48, y - 0.48, count, ha="right", va="bottom", fontsize=7, color="#444444", zorder=3)
+    axes.text(x + 0.48, y - 0.49, count, ha="right", va="bottom", fontsize=7, color="#444444", zorder=3)
     left = x - side / 2
     for segment in (name for name in colours if name in customers.index):
         width = side * customers[segment] / customers.sum()
