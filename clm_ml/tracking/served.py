@@ -13,7 +13,7 @@ from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel
 
 from clm_ml.errors import ModelError
-from clm_ml.model import load_model
+from clm_ml.model import QUANTILES, load_model
 from clm_ml.tracking.store import OUTPUTS
 
 __all__ = ["ServedModel"]
@@ -27,9 +27,19 @@ class ServedModel(PythonModel):
         self._model = load_model(Path(context.artifacts["box"]))
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:  # noqa: ARG002
-        """Give each row's customer_id, probabilities, values, segment and phase."""
+        """Give each row's customer_id, segments now and ahead, probabilities, values and days of the next order."""
         scores = self._model.score(_as_numbers(model_input, self._model.numbers()), reasons=False)
-        return scores[[name for name, _ in OUTPUTS]]
+        return _as_answer(scores)
+
+
+def _as_answer(scores: pd.DataFrame) -> pd.DataFrame:
+    """Keep what is served; days become ISO days, which JSON can carry."""
+    days = {name: _as_iso(scores[name]) for name in QUANTILES}
+    return scores.assign(**days)[[name for name, _ in OUTPUTS]]
+
+
+def _as_iso(days: pd.Series[Any]) -> pd.Series[Any]:
+    return pd.Series([None if pd.isna(day) else day.isoformat() for day in days], index=days.index, dtype=object)
 
 
 def _as_numbers(rows: Any, columns: list[str]) -> pd.DataFrame:

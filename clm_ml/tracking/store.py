@@ -14,6 +14,7 @@ from typing import Any
 
 from clm_ml.config import Config
 from clm_ml.errors import ConfigError, ModelError
+from clm_ml.model import BECOMES, QUANTILES
 
 __all__ = ["OUTPUTS", "Run", "Tracked", "fetch_box", "log_backtest", "log_run"]
 
@@ -29,6 +30,10 @@ OUTPUTS = (
     ("expected_value", "double"),
     ("expected_value_if_ordering", "double"),
     ("value_at_risk", "double"),
+    ("next_segment", "string"),
+    ("next_segment_probability", "double"),
+    *((name, "double") for name in BECOMES),
+    *((name, "string") for name in QUANTILES),
 )
 
 
