@@ -5,12 +5,13 @@ refusal names the file and the line. Relative paths are read from the folder the
 can be run from anywhere.
 """
 
-from clm_ml.config.contract import COLUMNS, MEANINGS, RATED
+from clm_ml.config.contract import COLUMNS, DESTINATIONS, MEANINGS, RATED
 from clm_ml.config.inputs import Inputs
 from clm_ml.config.printing import commented
-from clm_ml.config.reading import load_config
+from clm_ml.config.reading import load_config, read_yaml
 from clm_ml.config.schema import (
     Config,
+    Delivery,
     Events,
     Lapse,
     ListPlan,
@@ -22,9 +23,11 @@ from clm_ml.config.schema import (
 
 __all__ = [
     "COLUMNS",
+    "DESTINATIONS",
     "MEANINGS",
     "RATED",
     "Config",
+    "Delivery",
     "Events",
     "Inputs",
     "Lapse",
@@ -35,4 +38,5 @@ __all__ = [
     "Train",
     "commented",
     "load_config",
+    "read_yaml",
 ]

@@ -11,11 +11,12 @@ from zoneinfo import available_timezones
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from clm_ml.config.contract import COLUMNS, MEANINGS
+from clm_ml.config.contract import COLUMNS, DESTINATIONS, MEANINGS
 from clm_ml.errors import did_you_mean
 
 __all__ = [
     "Config",
+    "Delivery",
     "Events",
     "Lapse",
     "ListPlan",
@@ -239,6 +240,22 @@ class ListPlan(_Frozen):
     delete_after_days: Days = Field(365, description="Lists say they are to be deleted so many days after as_of.")
 
 
+class Delivery(_Frozen):
+    """How a list goes to its destinations."""
+
+    control: Literal["separate", "flag", "omit"] = Field(
+        "separate",
+        description="Where a CRM's files have those held out: in a file of their own, for suppression; flag: in one file "
+        "with the others, told apart by its group column; omit: nowhere.",
+    )
+    state: Path = Field(
+        Path("delivered"), description="The folder that remembers, in digests, what each destination was delivered."
+    )
+    campaign_ids: dict[str, Text] = Field(
+        {}, description="What Salesforce calls a campaign, by its name here: its members are then written too."
+    )
+
+
 class Tracking(_Frozen):
     """Where MLflow keeps runs and the registry."""
 
@@ -272,7 +289,11 @@ class Config(_Frozen):
     lapse: Lapse = Field(Lapse(), description="When a customer counts as lapsed, in their own expected gaps.")
     train: Train = Field(Train(), description="How the models learn.")
     list: ListPlan = Field(ListPlan(), description="The list: whom it may hold, what it may cost, what it assumes.")
-    destinations: tuple[Literal["table"], ...] = Field(("table",), description="The files an export writes.")
+    destinations: tuple[Text, ...] = Field(
+        ("table",),
+        description="The files an export writes: names that `clm-ml destinations` lists, or YAMLs of one's own.",
+    )
+    delivery: Delivery = Field(Delivery(), description="How a list goes to its destinations.")
     tracking: Tracking = Field(Tracking(), description="Where MLflow keeps runs and the registry.")
 
     home: Path = Field(Path(), exclude=True, description="The folder of the YAML; no key of it.")
@@ -293,6 +314,15 @@ class Config(_Frozen):
         if zone not in available_timezones():
             raise ValueError(f"{zone!r} is no time zone{did_you_mean(zone, available_timezones())}")
         return zone
+
+    @field_validator("destinations")
+    @classmethod
+    def _are_there(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if name not in DESTINATIONS and not name.endswith((".yaml", ".yml")):
+                near = did_you_mean(name, DESTINATIONS) or f"; known: {', '.join(DESTINATIONS)}"
+                raise ValueError(f"there is no destination {name!r}{near}")
+        return names
 
     def path(self, path: str | Path) -> Path:
         """Find a path of the config: relative ones start at the YAML's folder."""
