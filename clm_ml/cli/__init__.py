@@ -6,4 +6,7 @@ Everything heavy is imported inside the verbs, so that `clm-ml --help` answers a
 from clm_ml.cli.asking import app
 from clm_ml.cli.verbs import main
 
-__all__ = ["app", "main"]
+# isort: split
+from clm_ml.cli import destinations  # after the verbs of the walk, as help lists them
+
+__all__ = ["app", "destinations", "main"]

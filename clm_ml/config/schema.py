@@ -245,8 +245,8 @@ class Delivery(_Frozen):
 
     control: Literal["separate", "flag", "omit"] = Field(
         "separate",
-        description="Where a CRM's files have those held out: in a file of their own, for suppression; flag: in one file "
-        "with the others, told apart by its group column; omit: nowhere.",
+        description="Where a CRM's files have those held out: in a file of their own, for suppression; flag: in one "
+        "file with the others, told apart by its group column; omit: nowhere.",
     )
     state: Path = Field(
         Path("delivered"), description="The folder that remembers, in digests, what each destination was delivered."

@@ -74,12 +74,14 @@ class Form:
 def texts(name: str, customers: pd.DataFrame, form: Form) -> list[str]:
     """Write a field of each customer.
 
-    >>> rows = pd.DataFrame({"arm": ["holdout", "contact"], "scored_on": "2025-12-31", "churn_probability": [1 / 3, None]})
+    >>> rows = pd.DataFrame({"arm": ["holdout", "contact"], "scored_on": "2025-12-31"})
+    >>> rows["churn_probability"] = [1 / 3, None]
     >>> texts("arm", rows, Form()), texts("risk", rows, Form()), texts("scored_on", rows, Form("%d/%m/%Y"))
     (['control', 'treatment'], ['0.333333', ''], ['31/12/2025', '31/12/2025'])
     """
     field = FIELDS[name]
     columns = [customers[column].tolist() for column in field.columns if column in customers]
+    columns = columns or [[None] * len(customers)]
     if field.kind == "sentence":
         return [_sentence(parts, form) for parts in zip(*columns, strict=True)]
     write = _WRITERS[field.kind] if name != "arm" else _group
@@ -91,9 +93,9 @@ def _is_null(value: Any) -> bool:
 
 
 def _sentence(parts: Sequence[Any], form: Form) -> str:
-    """Join what is there to one line.
+    r"""Join what is there to one line.
 
-    >>> _sentence(("quiet for\\nlong", None, "small baskets"), Form()), _sentence((None,), Form(unknown="#N/A"))
+    >>> _sentence(("quiet for\nlong", None, "small baskets"), Form()), _sentence((None,), Form(unknown="#N/A"))
     ('quiet for long; small baskets', '#N/A')
     """
     told = [" ".join(str(part).split()) for part in parts if not _is_null(part)]
