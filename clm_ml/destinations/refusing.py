@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from clm_ml.destinations.fields import FIELDS
 from clm_ml.destinations.schema import Destination
 
-__all__ = ["Doorkeeper", "is_email", "is_like_a_formula"]
+__all__ = ["Doorkeeper", "is_email", "is_like_a_formula", "is_usable"]
 
 _EMAIL = re.compile(
     r"(?=.{1,64}@)[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
@@ -26,6 +26,17 @@ def is_email(text: str) -> bool:
     (True, False, False)
     """
     return len(text) <= 254 and _EMAIL.fullmatch(text) is not None
+
+
+def is_usable(field: str, text: str) -> bool:
+    """Say whether an audience can be matched by a text: an e-mail address has to be one, a country a code.
+
+    >>> is_usable("country", "CZ"), is_usable("country", "Czech Republic"), is_usable("phone", "555")
+    (True, False, True)
+    """
+    if field == "country":
+        return re.fullmatch(r"[A-Za-z]{2}", text) is not None
+    return field != "email" or is_email(text)
 
 
 def is_like_a_formula(text: str) -> bool:

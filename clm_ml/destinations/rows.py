@@ -10,7 +10,7 @@ from typing import Literal
 import pandas as pd
 
 from clm_ml.destinations.fields import FIELDS, texts
-from clm_ml.destinations.refusing import Doorkeeper, is_email
+from clm_ml.destinations.refusing import Doorkeeper, is_usable
 from clm_ml.destinations.schema import Column, Destination
 from clm_ml.destinations.state import Delivered, RowDigest, Rows, key_of
 
@@ -100,8 +100,8 @@ class Desk:
         cells = {}
         for name, column in self._destination.columns.items():
             plain = texts(column.field, customers, self._form)
-            if column.field == "email" and self._destination.any_of:
-                plain = [text if is_email(text) else "" for text in plain]
+            if self._destination.any_of:
+                plain = [text if is_usable(column.field, text) else "" for text in plain]
             cells[name] = column.after_steps(self._cut(name, column, plain))
         return cells
 
