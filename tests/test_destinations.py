@@ -165,7 +165,7 @@ def test_a_list_of_nobody_to_contact_has_a_header_and_nothing_beside_it(tmp_path
 
 
 @pytest.mark.parametrize("name", DESTINATIONS)
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(
     rows=st.lists(
         st.tuples(
@@ -500,7 +500,7 @@ def test_who_is_in_another_campaign_by_now_is_not_told_to_be_out_of_it(tmp_path)
     assert outcome.rows == {"left": 1}
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(
     nights=st.lists(
         st.tuples(st.dictionaries(st.sampled_from("abcdef"), st.sampled_from([0.1, 0.2, 0.9])), st.booleans()),
