@@ -19,7 +19,7 @@ from clm_ml.destinations.fields import CONTACT_FIELDS, FIELDS, Form, texts
 from clm_ml.destinations.refusing import is_email
 from clm_ml.destinations.state import key_of, read_state, remember
 from clm_ml.destinations.steps import STEPS
-from clm_ml.destinations.writing import Parts, defused
+from clm_ml.destinations.writing import Parts, defused, line
 from clm_ml.errors import ArtifactError, ConfigError, UsageError
 from tests.vendor_readers import READERS, Refused, cells_of, read_all, read_hubspot, read_members
 
@@ -449,7 +449,7 @@ def test_parts_keep_limits_order_and_every_row(tmp_path_factory, rows, max_bytes
     folder = tmp_path_factory.mktemp("parts")
     with Parts(folder / "a.csv", ["x"], max_rows=max_rows, max_bytes=max_bytes, always=True) as parts:
         for row in rows:
-            parts.write([row])
+            parts.write(line([row]))
     found = [cells_of(path.read_bytes()) for path in parts.files]
     assert [row for part in found for row in part[1:]] == [[row] for row in rows]
     assert all(part[0] == ["x"] for part in found)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from clm_ml.destinations.rows import INVALID, Desk, Order
 from clm_ml.destinations.schema import Destination
 from clm_ml.destinations.side_files import Written, write_beside
 from clm_ml.destinations.state import Delivered, Rows, new_state
-from clm_ml.destinations.writing import Parts, defused
+from clm_ml.destinations.writing import Parts
 
 __all__ = ["DIGESTS", "Outcome", "write_destination"]
 
@@ -74,7 +74,7 @@ def write_destination(
     home = folder / name
     home.mkdir()
     with _parts(home, destination, order) as parts, _memory(folder, name, destination) as remember:
-        desk = Desk(destination, order, known or {}, _writers(parts, destination), remember)
+        desk = Desk(destination, order, known or {}, parts, remember)
         for batch in batches:
             if len(batch):
                 desk.take(batch)
@@ -123,16 +123,6 @@ def _parts(home: Path, destination: Destination, order: Order) -> Iterator[dict[
         for part in parts.values():
             stack.enter_context(part)
         yield parts
-
-
-def _writers(parts: Mapping[str, Parts], destination: Destination) -> dict[str, Callable[[Sequence[str]], None]]:
-    """Give each file's writer; cells of files for people are defused."""
-    for_people = {"invalid"} if destination.file.for_ == "machines" else set(parts)
-    return {role: _for_people(part) if role in for_people else part.write for role, part in parts.items()}
-
-
-def _for_people(part: Parts) -> Callable[[Sequence[str]], None]:
-    return lambda cells: part.write([defused(cell) for cell in cells])
 
 
 @contextmanager

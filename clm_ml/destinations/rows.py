@@ -13,13 +13,12 @@ from clm_ml.destinations.fields import FIELDS, texts
 from clm_ml.destinations.refusing import Doorkeeper, is_usable
 from clm_ml.destinations.schema import Column, Destination
 from clm_ml.destinations.state import Delivered, RowDigest, Rows, key_of
+from clm_ml.destinations.writing import Parts, defused, line
 
 __all__ = ["INVALID", "Desk", "Order"]
 
 #: The columns of the file of refused rows.
 INVALID = ("reason", "customer_id", "arm", "column", "found")
-
-Write = Callable[[Sequence[str]], None]
 
 
 @dataclass(frozen=True)
@@ -58,11 +57,12 @@ class Desk:
         destination: Destination,
         order: Order,
         known: Mapping[bytes, Delivered],
-        write: Mapping[str, Write],
+        parts: Mapping[str, Parts],
         remember: Callable[[Rows], None],
     ) -> None:
         self._destination, self._order, self._known = destination, order, known
-        self._write, self._remember = write, remember
+        self._parts, self._remember, self._is_for_people = parts, remember, destination.file.for_ == "people"
+        self._key_place = list(destination.columns).index(destination.key.column) if destination.key else 0
         self._form, self._digest = destination.file.form(), RowDigest(list(destination.columns))
         self.doorkeeper = Doorkeeper(destination, order.strict)
         self.rows, self.invalid, self.unchanged = Counter[str](), Counter[str](), 0
@@ -122,16 +122,16 @@ class Desk:
         if why is not None:
             self.invalid[why] += 1
             key = self._destination.key
-            self._write["invalid"]((why, customer, arm, key.column if key else "", found))
+            told = (why, customer, arm, key.column if key else "", found)
+            self._parts["invalid"].write(line([defused(cell) for cell in told]))
             return None
-        key_digest, digest = key_of(customer), self._digest(cells)
+        written = line([defused(cell) for cell in cells] if self._is_for_people else cells)
+        key_digest, digest = key_of(customer), self._digest(written)
         if self._order.changed_only and (known := self._known.get(key_digest)) and known.digest == digest:
             self.unchanged += 1
             return None
-        self._write[role](cells)
+        self._parts[role].write(written)
         self.rows[role if arm != "holdout" else "holdout"] += 1
-        if "members" in self._write and arm == "contact":
-            assert self._destination.key is not None
-            key_cell = cells[list(self._destination.columns).index(self._destination.key.column)]
-            self._write["members"]((self._order.campaign_id or "", key_cell, "Sent"))
+        if "members" in self._parts and arm == "contact":
+            self._parts["members"].write(line((self._order.campaign_id or "", cells[self._key_place], "Sent")))
         return key_digest, Delivered(digest, "" if arm == "none" else self._order.campaign)
