@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import stat
 from dataclasses import dataclass
@@ -155,6 +156,22 @@ def test_keys_that_begin_like_formulas_are_told_without_showing_them(shop):
         "warning: braze: 3 rows are not in its files (begins like a formula 3); see braze/invalid.csv.\n"
     )
     assert strict.told["destinations"]["braze"]["invalid"] == {"begins like a formula": 3}
+
+
+def test_nobody_is_contacted_by_an_address_that_somebody_held_out_has_too(shop):
+    export(shop, "list")
+    contact, held = ids_of(shop / "list/contact.csv")[0], ids_of(shop / "list/holdout.csv")[0]
+    people = pd.read_parquet(shop / "people.parquet")
+    people.loc[people["customer_id"].isin([contact, held]), "email"] = "Shared@example.org"
+    people.to_parquet(shop / "people.parquet")
+    export(shop, "list", "--force")
+    for name in ("hubspot", "klaviyo", "mailchimp"):
+        found = read_all(shop / "list", name)
+        assert "Shared@example.org" in {next(iter(row.values())) for row in found["holdout"]}
+        assert "Shared@example.org" not in {next(iter(row.values())) for row in found["contact"]}
+    shared = hashlib.sha256(b"shared@example.org").hexdigest()
+    for name in ("google_customer_match", "meta_audience"):
+        assert shared not in (shop / f"list/{name}/contact.csv").read_text()
 
 
 def test_every_file_is_its_owners_only_and_a_repeat_has_the_same_bytes(shop):

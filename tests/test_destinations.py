@@ -491,6 +491,7 @@ def test_who_left_is_told_so_once(tmp_path, name):
     (row,) = read_all(tmp_path, name)["left"]
     assert sorted(set(row.values()) - {"c2", "contact1@example.org"})[-1] == "none"
     assert deliver_and_remember(tmp_path, name, one, gone, changed_only=True).rows == {}
+    assert deliver_and_remember(tmp_path, name, one, gone).rows == {"contact": 1}
     assert deliver_and_remember(tmp_path, name, both, changed_only=True).rows == {"contact": 1}
 
 
