@@ -18,6 +18,7 @@ from clm_ml.destinations import Order, Outcome, write_csv
 from clm_ml.engine import BATCH_ROWS
 from clm_ml.errors import ConfigError, ModelError
 from clm_ml.features import build_features
+from clm_ml.memory import give_back_memory
 from clm_ml.model import BOX_KIND, REASONS, Model, load_model
 from clm_ml.pipeline.delivering import Going, choose_destinations, deliver
 from clm_ml.pipeline.scoring import SCORES, find_model
@@ -33,6 +34,12 @@ COLUMNS = [
     "rank", "customer_id", "campaign", "arm", "segment", "phase", "play", "churn_probability",
     "expected_value_if_ordering", "value_at_risk", "expected_profit", "ranked_by", *REASONS, "last_order_on",
     "scored_on",
+]  # fmt: skip
+
+#: What a list is made of; a million customers are held at once, so nothing else of the scores is read.
+_SCORES = [
+    "customer_id", "as_of", "segment", "phase", "days_since_last_order", "churn_probability",
+    "expected_value_if_ordering", "value_at_risk", *REASONS,
 ]  # fmt: skip
 
 
@@ -115,11 +122,14 @@ def export(
         arms = _arms(ranked, config, campaign, ledger.arms(campaign))
         arms |= ledger.record(_ledger_rows(ranked, arms, config, campaign))
     listed = _listed(ranked, arms, campaign, warnings)
+    going = _going(listed, arms, order)
+    del ranked, arms
+    give_back_memory()
     progress("writing", 0, 1)
     facts = _facts(box, listed, config)
     with new_box(out, "list", facts, force=force, private=True) as hidden:
         files = _write(hidden, listed)
-        outcomes = deliver(hidden, _going(listed, arms, order), tables, config, chosen)
+        outcomes = deliver(hidden, going, tables, config, chosen)
         files += [path for outcome in outcomes.values() for path in outcome.files]
         facts["destinations"] = {name: outcome.facts() for name, outcome in outcomes.items()}
     tables.engine.close()
@@ -129,7 +139,7 @@ def export(
 
 def _read_scores(box: Box) -> Iterator[pd.DataFrame]:
     with pq.ParquetFile(box.path(SCORES)) as file:
-        for batch in file.iter_batches(BATCH_ROWS):
+        for batch in file.iter_batches(BATCH_ROWS, columns=_SCORES):
             yield batch.to_pandas()
 
 
