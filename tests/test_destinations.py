@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from clm_ml.config import DESTINATIONS
 from clm_ml.destinations import Order, cleared, find_destination, find_destinations, write_csv, write_destination
 from clm_ml.destinations.fields import CONTACT_FIELDS, FIELDS, Form, texts
 from clm_ml.destinations.refusing import is_email
+from clm_ml.destinations.schema import Destination, File
 from clm_ml.destinations.state import key_of, read_state, remember
 from clm_ml.destinations.steps import STEPS
 from clm_ml.destinations.writing import Parts, defused, line
@@ -596,6 +598,20 @@ def test_a_mistake_in_a_destination_is_told_with_file_and_line(tmp_path, found, 
     with pytest.raises(ConfigError) as error:
         find_destination(str(path))
     assert str(error.value).splitlines()[0].startswith(f"{path}:{line}: {told}")
+
+
+def test_the_docs_name_every_destination_field_step_and_key():
+    docs = Path(__file__).parents[1] / "docs" / "destinations.md"
+    text = docs.read_text(encoding="utf-8")
+    words = [
+        *FIELDS,
+        *STEPS,
+        *Destination.model_fields,
+        *(field.alias or name for name, field in File.model_fields.items()),
+    ]
+    assert [word for word in words if not re.search(rf"\b{word}\b", text)] == []
+    columns = {column for name in CRMS for column in find_destination(name).columns}
+    assert [column for column in columns if column not in text and not column.startswith("clm_")] == []
 
 
 def test_a_destination_that_is_none_is_told(tmp_path):
