@@ -580,6 +580,7 @@ def test_a_destination_of_ones_own_is_written_as_its_yaml_says(tmp_path):
         ("from: customer_id}", "from: email}", 2, "key: column Id is made of customer_id, not of email."),
         ("column: Id", "column: ID", 2, "key: there is no column 'ID'; did you mean 'Id'?"),
         ("clear:", "claer:", 3, "file.claer: unknown key; did you mean 'clear'?"),
+        ("clear:", "name: left.csv, clear:", 3, "file.name: left.csv is the name of another file; choose one"),
         ('"ano/ne"', "ano", 3, "file.bool: 'ano' does not fit: How yes and no are written, with a slash between them."),
         ("email lower", "emial lower", 6, "columns.Mail: there is no field 'emial'; did you mean 'email'?"),
         ("email lower", "email lowr", 6, "columns.Mail: there is no step 'lowr'; did you mean 'lower'?"),

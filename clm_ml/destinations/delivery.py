@@ -78,15 +78,8 @@ def write_destination(
         for batch in batches:
             if len(batch):
                 desk.take(batch)
-    mixed = order.control == "flag"
-    rows = [
-        Written(path, role, mixed and role == "contact")
-        for role in ("contact", "holdout", "left")
-        for path, count in parts[role].files.items()
-        if count
-    ]
     files = [path for part in parts.values() for path in part.files]
-    files += write_beside(destination, order.campaign, rows)
+    files += write_beside(destination, order.campaign, _of_customers(parts, order))
     return Outcome(
         tuple(path.relative_to(folder) for path in files),
         dict(desk.rows),
@@ -94,6 +87,13 @@ def write_destination(
         desk.unchanged,
         desk.doorkeeper.doubtful,
     )
+
+
+def _of_customers(parts: Mapping[str, Parts], order: Order) -> list[Written]:
+    """List the files that have customers in them, and of whom."""
+    roles, mixed = ("contact", "holdout", "left"), order.control == "flag"
+    files = [(role, path) for role in roles for path, count in parts[role].files.items() if count]
+    return [Written(path, role, mixed and role == "contact") for role, path in files]
 
 
 def _with_what_there_is(destination: Destination, columns: Collection[str]) -> Destination:

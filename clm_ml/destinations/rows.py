@@ -79,8 +79,10 @@ class Desk:
         if role is None:
             return
         remembered = []
-        for row in zip(ids, found, refusals, zip(*cells.values(), strict=True), strict=True):
-            if (told := self._take_row(*row, arm, role)) is not None:
+        for customer, raw, why, row in zip(ids, found, refusals, zip(*cells.values(), strict=True), strict=True):
+            if why is not None:
+                self._keep_invalid(why, customer, arm, raw)
+            elif (told := self._write(customer, row, arm, role)) is not None:
                 remembered.append(told)
         if self._destination.key is not None:
             self._remember(remembered)
@@ -115,23 +117,21 @@ class Desk:
             cells = [cell.encode()[:most].decode(errors="ignore") for cell in cells]
         return cells
 
-    def _take_row(
-        self, customer: str, found: str, why: str | None, cells: Sequence[str], arm: str, role: str
-    ) -> tuple[bytes, Delivered] | None:
-        """Write one row, or keep it with the reason why not; give what is to be remembered of it."""
-        if why is not None:
-            self.invalid[why] += 1
-            key = self._destination.key
-            told = (why, customer, arm, key.column if key else "", found)
-            self._parts["invalid"].write(line([defused(cell) for cell in told]))
-            return None
+    def _keep_invalid(self, why: str, customer: str, arm: str, found: str) -> None:
+        self.invalid[why] += 1
+        key = self._destination.key
+        told = (why, customer, arm, key.column if key else "", found)
+        self._parts["invalid"].write(line([defused(cell) for cell in told]))
+
+    def _write(self, customer: str, cells: Sequence[str], arm: str, role: str) -> tuple[bytes, Delivered] | None:
+        """Write a row, and give what is to be remembered of it; nothing if it was delivered before as it is."""
         written = line([defused(cell) for cell in cells] if self._is_for_people else cells)
         key_digest, digest = key_of(customer), self._digest(written)
         if self._order.changed_only and (known := self._known.get(key_digest)) and known.digest == digest:
             self.unchanged += 1
             return None
         self._parts[role].write(written)
-        self.rows[role if arm != "holdout" else "holdout"] += 1
+        self.rows["holdout" if arm == "holdout" else role] += 1
         if "members" in self._parts and arm == "contact":
             self._parts["members"].write(line((self._order.campaign_id or "", cells[self._key_place], "Sent")))
         return key_digest, Delivered(digest, "" if arm == "none" else self._order.campaign)

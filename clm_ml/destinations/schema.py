@@ -67,6 +67,9 @@ class Key(_Frozen):
     from_: Text = Field(alias="from", description="The field it is made of.")
 
 
+_TAKEN = ("holdout.csv", "left.csv", "invalid.csv", "campaign_members.csv")
+
+
 class File(_Frozen):
     """The form of the files."""
 
@@ -87,6 +90,13 @@ class File(_Frozen):
         "true/false", description="How yes and no are written, with a slash between them."
     )
     clear: Text | None = Field(None, description="What empties a field, if anything does.")
+
+    @field_validator("name")
+    @classmethod
+    def _is_free(cls, name: str) -> str:
+        if name in _TAKEN:
+            raise ValueError(f"{name} is the name of another file; choose one beside {', '.join(_TAKEN)}")
+        return name
 
     def form(self) -> Form:
         """Tell how cells are written."""

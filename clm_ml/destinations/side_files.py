@@ -39,6 +39,8 @@ def _hubspot_import(destination: Destination, campaign: str, files: list[Written
     Those to contact become a list there; those held out or gone do not, nor a file in which the arms are mixed.
     """
     assert destination.key is not None
+    mappings = [_mapping(name, destination.key.column) for name in destination.columns]
+    page = {"hasHeader": True, "columnMappings": mappings}
     paths = []
     for file in files:
         stem = file.path.stem.removeprefix("contact").strip("-")
@@ -48,16 +50,7 @@ def _hubspot_import(destination: Destination, campaign: str, files: list[Written
             "importOperations": {_CONTACTS: "UPDATE"},
             "dateFormat": "YEAR_MONTH_DAY",
             "createContactListFromImport": file.role == "contact" and not file.mixed,
-            "files": [
-                {
-                    "fileName": file.path.name,
-                    "fileFormat": "CSV",
-                    "fileImportPage": {
-                        "hasHeader": True,
-                        "columnMappings": [_mapping(name, destination.key.column) for name in destination.columns],
-                    },
-                }
-            ],
+            "files": [{"fileName": file.path.name, "fileFormat": "CSV", "fileImportPage": page}],
         }
         path.write_text(json_text(request), encoding="utf-8")
         paths.append(path)

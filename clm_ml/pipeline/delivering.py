@@ -28,6 +28,7 @@ from clm_ml.destinations import (
 )
 from clm_ml.engine import BATCH_ROWS
 from clm_ml.errors import ConfigError, UsageError
+from clm_ml.progress import Progress, silent
 from clm_ml.tables import Tables
 
 __all__ = ["Going", "choose_destinations", "confirm_delivered", "deliver"]
@@ -73,13 +74,19 @@ def choose_destinations(config: Config, names: Sequence[str] = ()) -> Destinatio
 
 
 def deliver(
-    folder: Path, going: Going, tables: Tables, config: Config, destinations: Destinations
+    folder: Path,
+    going: Going,
+    tables: Tables,
+    config: Config,
+    destinations: Destinations,
+    progress: Progress = silent,
 ) -> dict[str, Outcome]:
     """Write each destination's files into a folder of its name, a batch at a time; nobody is held twice."""
     people = _people([*going.contact["customer_id"], *going.holdout["customer_id"], *going.others], tables)
     columns = [*going.contact.columns, *people.columns]
-    outcomes = {}
+    outcomes: dict[str, Outcome] = {}
     for name, destination in destinations.items():
+        progress("destinations", len(outcomes), len(destinations))
         known = {} if destination.key is None else read_state(_state(config, name))
         batches = _batches(going, people)
         outcomes[name] = write_destination(

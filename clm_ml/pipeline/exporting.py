@@ -129,7 +129,7 @@ def export(
     facts = _facts(box, listed, config)
     with new_box(out, "list", facts, force=force, private=True) as hidden:
         files = _write(hidden, listed)
-        outcomes = deliver(hidden, going, tables, config, chosen)
+        outcomes = deliver(hidden, going, tables, config, chosen, progress)
         files += [path for outcome in outcomes.values() for path in outcome.files]
         facts["destinations"] = {name: outcome.facts() for name, outcome in outcomes.items()}
     tables.engine.close()
