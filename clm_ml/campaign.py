@@ -12,10 +12,11 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 
+from clm_ml.engine import BATCH_ROWS
 from clm_ml.errors import CampaignError
 
 __all__ = ["CONTACT", "HOLDOUT", "Ledger", "assign_arms", "open_ledger", "place_of", "refuse_bad_name"]
@@ -139,14 +140,20 @@ class Ledger:
         Args:
             assigned: one row per customer of one campaign, with the ledger's columns.
         """
-        rows = assigned[list(COLUMNS)].astype(object).itertuples(index=False, name=None)
         columns, marks = ", ".join(COLUMNS), ", ".join("?" * len(COLUMNS))
         with self._connection:
             self._connection.executemany(
                 f"INSERT INTO assignments ({columns}) VALUES ({marks}) ON CONFLICT (campaign, customer_id) DO NOTHING",
-                rows,
+                _rows(assigned),
             )
         return self.arms(str(assigned["campaign"].iloc[0])) if len(assigned) else {}
+
+
+def _rows(assigned: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
+    """Give rows as they are asked for: a million of them as objects would take more than all else does."""
+    for start in range(0, len(assigned), BATCH_ROWS):
+        part = assigned.iloc[start : start + BATCH_ROWS]
+        yield from part[list(COLUMNS)].astype(object).itertuples(index=False, name=None)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-__all__ = ["AsOf", "ConfigPath", "Debug", "Force", "Fresh", "Json", "app"]
+__all__ = ["AsOf", "ConfigPath", "Debug", "DestinationNames", "Force", "Fresh", "Json", "app"]
 
 #: The verbs in the order in which they are used.
 _VERBS = (
@@ -35,6 +35,10 @@ app = typer.Typer(
 )
 
 ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="The project's YAML.")]
+DestinationNames = Annotated[
+    list[str] | None,
+    typer.Option("--destination", metavar="NAME|YAML", help="Instead of the config's; once for each."),
+]
 AsOf = Annotated[str | None, typer.Option("--as-of", metavar="DAY", help="ISO day; what lies before it is known.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Read everything again, whatever an earlier run has kept.")]

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from clm_ml.cli.answering import Answer
+from clm_ml.cli.destinations import tell_outcomes
 from clm_ml.config import Config
 from clm_ml.pipeline import Backtested, Checked, Exported, Listed, Scored, Trained
 
@@ -202,6 +203,7 @@ def tell_exported(answer: Answer, exported: Exported, config: Config) -> None:
         f"{config.list.assumed_save_rate:.1%} of those who would churn"
     )
     _say_top(answer, listed)
+    tell_outcomes(answer, exported.outcomes)
     for path in exported.files:
         answer.say(f"  {path}")
 

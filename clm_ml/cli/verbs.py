@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from clm_ml.cli.answering import answering
-from clm_ml.cli.asking import AsOf, ConfigPath, Debug, Force, Fresh, Json, app
+from clm_ml.cli.asking import AsOf, ConfigPath, Debug, DestinationNames, Force, Fresh, Json, app
 
 __all__ = ["main"]
 
@@ -185,11 +185,18 @@ def score(
 @app.command()
 def export(
     config: ConfigPath,
-    scores: Annotated[Path, typer.Option("--scores", metavar="DIR", help="A scores box.")],
-    campaign: Annotated[str, typer.Option("--campaign", metavar="NAME", help="The campaign; arms depend on it.")],
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the list box goes.")],
-    destination: Annotated[
-        list[str] | None, typer.Option("--destination", metavar="NAME", help="Instead of the config's: table.")
+    scores: Annotated[Path | None, typer.Option("--scores", metavar="DIR", help="A scores box.")] = None,
+    campaign: Annotated[
+        str | None, typer.Option("--campaign", metavar="NAME", help="The campaign; arms depend on it.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Where the list box goes.")] = None,
+    destination: DestinationNames = None,
+    changed_only: Annotated[
+        bool, typer.Option("--changed-only", help="Only rows that differ from those delivered, in CRMs' files.")
+    ] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Refuse keys that begin like a formula.")] = False,
+    delivered: Annotated[
+        Path | None, typer.Option("--delivered", metavar="LIST", help="Only say that this list box was delivered.")
     ] = None,
     force: Force = False,
     as_json: Json = False,
@@ -197,16 +204,37 @@ def export(
 ) -> None:
     """Write the ranked list of a campaign, in two arms.
 
-    Those to contact and those held out are in files of their own, and so is what each destination takes.
+    Those to contact and those held out are in files of their own, and so is what each destination takes. Once a
+    list was imported, --delivered says so; only then can --changed-only tell what has changed.
     """
     with answering(debug, as_json) as answer:
+        from clm_ml.cli.destinations import confirm  # noqa: PLC0415
         from clm_ml.cli.telling import tell_exported  # noqa: PLC0415
         from clm_ml.config import load_config  # noqa: PLC0415
+        from clm_ml.errors import UsageError  # noqa: PLC0415
         from clm_ml.pipeline import export as run  # noqa: PLC0415
 
+        asked = (scores, campaign, out)
+        if delivered is not None:
+            if any(asked) or changed_only or strict or force:
+                raise UsageError(
+                    "--delivered goes with --destination alone: it says what happened, and writes no list."
+                )
+            confirm(answer, config, delivered, destination or ())
+            return
+        if scores is None or campaign is None or out is None:
+            raise UsageError("export needs --scores, --campaign and --out, or else --delivered.")
         loaded = load_config(config)
         exported = run(
-            loaded, scores, campaign, out, destinations=destination or (), force=force, progress=answer.progress
+            loaded,
+            scores,
+            campaign,
+            out,
+            destinations=destination or (),
+            changed_only=changed_only,
+            strict=strict,
+            force=force,
+            progress=answer.progress,
         )
         tell_exported(answer, exported, loaded)
 

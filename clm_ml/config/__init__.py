@@ -5,13 +5,14 @@ refusal names the file and the line. Relative paths are read from the folder the
 can be run from anywhere.
 """
 
-from clm_ml.config.contract import COLUMNS, MEANINGS, RATED
+from clm_ml.config.contract import COLUMNS, DESTINATIONS, MEANINGS, RATED
 from clm_ml.config.inputs import Inputs
 from clm_ml.config.printing import commented
-from clm_ml.config.reading import load_config
+from clm_ml.config.reading import load_config, read_yaml
 from clm_ml.config.schema import (
     Config,
     Contacts,
+    Delivery,
     Events,
     Lapse,
     ListPlan,
@@ -35,6 +36,7 @@ from clm_ml.config.segments import (
 
 __all__ = [
     "COLUMNS",
+    "DESTINATIONS",
     "MEANINGS",
     "ORDERS",
     "RATED",
@@ -43,6 +45,7 @@ __all__ = [
     "USUAL_SEGMENTS",
     "Config",
     "Contacts",
+    "Delivery",
     "Events",
     "Inputs",
     "Lapse",
@@ -59,4 +62,5 @@ __all__ = [
     "commented",
     "load_config",
     "read_segment_rules",
+    "read_yaml",
 ]

@@ -1,8 +1,8 @@
-"""The words other people's configs rely on: the columns of each table, what events can mean, and the segments."""
+"""The words other people's configs rely on: the columns of each table, what events can mean, where lists can go."""
 
 from __future__ import annotations
 
-__all__ = ["COLUMNS", "MEANINGS", "RATED"]
+__all__ = ["COLUMNS", "DESTINATIONS", "MEANINGS", "RATED"]
 
 #: The columns of each table: what is needed, then what is optional.
 COLUMNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -35,3 +35,16 @@ MEANINGS = (
 
 #: Meanings whose events carry a value worth a mean.
 RATED = ("satisfaction", "review")
+
+#: The destinations that come with the package, each with a YAML in the room `destinations`.
+DESTINATIONS = (
+    "table",
+    "hubspot",
+    "salesforce",
+    "klaviyo",
+    "braze",
+    "bloomreach",
+    "mailchimp",
+    "google_customer_match",
+    "meta_audience",
+)

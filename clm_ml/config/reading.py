@@ -1,11 +1,11 @@
-"""Reads a project's YAML; every mistake becomes one line with file, line and key."""
+"""Reads a YAML that a person wrote; every mistake becomes one line with file, line and key."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any, TypeVar, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -13,7 +13,9 @@ from pydantic import BaseModel, ValidationError
 from clm_ml.config.schema import Config
 from clm_ml.errors import ConfigError, did_you_mean
 
-__all__ = ["load_config"]
+__all__ = ["load_config", "read_yaml"]
+
+Read = TypeVar("Read", bound=BaseModel)
 
 
 class _Loader(yaml.SafeLoader):
@@ -36,20 +38,35 @@ def load_config(path: str | Path) -> Config:
         ConfigError: with one line for every mistake, each as `file:line: key: what is wrong`.
     """
     path = Path(path)
+    return read_yaml(path, Config, "a config is a mapping of keys such as project, tables, task", path.resolve().parent)
+
+
+def read_yaml(path: Path, model: type[Read], what: str, home: Path | None = None) -> Read:
+    """Read and check any YAML that a person wrote.
+
+    Args:
+        path: the file.
+        model: what it may say.
+        what: what it is, for whoever gave a file that is no mapping.
+        home: the model's key `home`, if it has one; the YAML may not say it.
+
+    Raises:
+        ConfigError: with one line for every mistake, each as `file:line: key: what is wrong`.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"config {path} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
         raise ConfigError(f"config {path} is not UTF-8 text.") from None
-    tree, content = _parse(text, path)
+    tree, content = _parse(text, path, what)
     try:
-        return Config.model_validate({**content, "home": path.resolve().parent})
+        return model.model_validate(content if home is None else {**content, "home": home})
     except ValidationError as error:
-        raise ConfigError("\n".join(_sentences(error, tree, path))) from None
+        raise ConfigError("\n".join(_sentences(error, tree, path, model))) from None
 
 
-def _parse(text: str, path: Path) -> tuple[yaml.MappingNode, dict[Any, Any]]:
+def _parse(text: str, path: Path, what: str) -> tuple[yaml.MappingNode, dict[Any, Any]]:
     try:
         tree = yaml.compose(text, Loader=_Loader)
         if isinstance(tree, yaml.MappingNode):
@@ -60,7 +77,7 @@ def _parse(text: str, path: Path) -> tuple[yaml.MappingNode, dict[Any, Any]]:
     except RecursionError:
         raise ConfigError(f"{path}:1: not a config: something in it is part of itself.") from None
     if not isinstance(tree, yaml.MappingNode):
-        raise ConfigError(f"{path}:1: a config is a mapping of keys such as project, tables, task.")
+        raise ConfigError(f"{path}:1: {what}.")
     if "home" in content:
         raise ConfigError(f"{path}:{_walk(tree, ['home'])[1]}: home: unknown key.")
     return tree, content
@@ -95,7 +112,7 @@ def _children(node: yaml.Node) -> Iterator[yaml.Node]:
         yield from node.value
 
 
-def _sentences(error: ValidationError, tree: yaml.MappingNode, path: Path) -> list[str]:
+def _sentences(error: ValidationError, tree: yaml.MappingNode, path: Path, model: type[BaseModel]) -> list[str]:
     """Tell each key's mistakes in one line, in the order of the file."""
     told: dict[tuple[int, tuple[str, ...]], list[Any]] = {}
     for problem in error.errors():
@@ -104,7 +121,7 @@ def _sentences(error: ValidationError, tree: yaml.MappingNode, path: Path) -> li
         told.setdefault((line, tuple(steps)), []).append(problem)
     deepest = {key: found for key, found in told.items() if not any(_lies_above(key[1], other) for _, other in told)}
     return [
-        f"{path}:{line}: {'.'.join(steps)}{': ' if steps else ''}{_sentence(problems, steps)}"
+        f"{path}:{line}: {'.'.join(steps)}{': ' if steps else ''}{_sentence(problems, steps, model)}"
         for (line, steps), problems in sorted(deepest.items())
     ]
 
@@ -137,8 +154,8 @@ def _pair(node: yaml.MappingNode, name: str) -> tuple[yaml.Node, yaml.Node] | No
     return next(((key, value) for key, value in node.value if key.value == name), None)
 
 
-def _sentence(problems: list[Any], steps: tuple[str, ...]) -> str:
-    whats = list(dict.fromkeys(_what(problem, steps) for problem in problems))
+def _sentence(problems: list[Any], steps: tuple[str, ...], model: type[BaseModel]) -> str:
+    whats = list(dict.fromkeys(_what(problem, steps, model) for problem in problems))
     what = " or ".join([whats[0], *(other.removeprefix("must be ") for other in whats[1:])])
     found = problems[0]["input"]
     if isinstance(found, str | int | float) and problems[0]["type"] not in _TOLD and repr(_shown(found)) not in what:
@@ -165,31 +182,34 @@ _TOLD = {
 _INSTEAD = {"path_type": "must be a path", "tuple_type": "must be a list", "dict_type": "must be a mapping"}
 
 
-def _what(problem: Any, steps: tuple[str, ...]) -> str:
+def _what(problem: Any, steps: tuple[str, ...], model: type[BaseModel]) -> str:
     kind = problem["type"]
     if kind == "extra_forbidden":
-        return _TOLD[kind] + did_you_mean(steps[-1], _fields(steps[:-1]))
+        return _TOLD[kind] + did_you_mean(steps[-1], _fields(steps[:-1], model))
     if kind == "string_pattern_mismatch":
-        fits = str(_fields(steps[:-1])[steps[-1]].description).removesuffix(".")
+        fits = str(_fields(steps[:-1], model)[steps[-1]].description).removesuffix(".")
         return f"{_shown(problem['input'])!r} does not fit: {fits}"
     what = (_TOLD | _INSTEAD).get(kind) or problem["msg"].removeprefix("Value error, ")
     what = what.replace("Input should", "must").replace("String should", "must")
     return what[:1].lower() + what[1:]
 
 
-def _fields(steps: tuple[str, ...]) -> dict[str, Any]:
-    """List the keys that may stand at a place of the config."""
-    kind: Any = Config
+def _fields(steps: tuple[str, ...], kind: Any) -> dict[str, Any]:
+    """List the keys that may stand at a place of the YAML, by the names that it gives them."""
     for step in steps:
         kind = _below(kind, step)
-    return {name: field for name, field in kind.model_fields.items() if not field.exclude}
+    return _named(kind)
 
 
 def _below(kind: Any, step: str) -> Any:
     """Find what lies under a key or a place of a part, a mapping or a list; of `Table | None` it is the Table."""
-    below = kind.model_fields[step].annotation if _is_part(kind) else get_args(kind)[get_origin(kind) is dict]
+    below = _named(kind)[step].annotation if _is_part(kind) else get_args(kind)[get_origin(kind) is dict]
     return below if get_origin(below) in (dict, tuple) else next(filter(_is_part, (below, *get_args(below))), below)
 
 
 def _is_part(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
+def _named(model: type[BaseModel]) -> dict[str, Any]:
+    return {field.alias or name: field for name, field in model.model_fields.items() if not field.exclude}

@@ -11,7 +11,7 @@ from zoneinfo import available_timezones
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from clm_ml.config.contract import COLUMNS, MEANINGS
+from clm_ml.config.contract import COLUMNS, DESTINATIONS, MEANINGS
 from clm_ml.config.frozen import Frozen
 from clm_ml.config.segments import USUAL_SEGMENTS, SegmentRules
 from clm_ml.errors import did_you_mean
@@ -19,6 +19,7 @@ from clm_ml.errors import did_you_mean
 __all__ = [
     "Config",
     "Contacts",
+    "Delivery",
     "Events",
     "Lapse",
     "ListPlan",
@@ -240,6 +241,22 @@ class ListPlan(Frozen):
     delete_after_days: Days = Field(365, description="Lists say they are to be deleted so many days after as_of.")
 
 
+class Delivery(Frozen):
+    """How a list goes to its destinations."""
+
+    control: Literal["separate", "flag", "omit"] = Field(
+        "separate",
+        description="Where a CRM's files have those held out: in a file of their own, for suppression; flag: in one "
+        "file with the others, told apart by its group column; omit: nowhere.",
+    )
+    state: Path = Field(
+        Path("delivered"), description="The folder that remembers, in digests, what each destination was delivered."
+    )
+    campaign_ids: dict[str, Text] = Field(
+        {}, description="What Salesforce calls a campaign, by its name here: its members are then written too."
+    )
+
+
 class Measure(Frozen):
     """How campaigns are measured."""
 
@@ -307,7 +324,11 @@ class Config(Frozen):
         {}, description="What to do with a segment, where it differs from the playbook that comes with clm-ml."
     )
     measure: Measure = Field(Measure(), description="How campaigns are measured.")
-    destinations: tuple[Literal["table"], ...] = Field(("table",), description="The files an export writes.")
+    destinations: tuple[Text, ...] = Field(
+        ("table",),
+        description="The files an export writes: names that `clm-ml destinations` lists, or YAMLs of one's own.",
+    )
+    delivery: Delivery = Field(Delivery(), description="How a list goes to its destinations.")
     tracking: Tracking = Field(Tracking(), description="Where MLflow keeps runs and the registry.")
 
     home: Path = Field(Path(), exclude=True, description="The folder of the YAML; no key of it.")
@@ -337,6 +358,15 @@ class Config(Frozen):
         if zone not in available_timezones():
             raise ValueError(f"{zone!r} is no time zone{did_you_mean(zone, available_timezones())}")
         return zone
+
+    @field_validator("destinations")
+    @classmethod
+    def _are_there(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if name not in DESTINATIONS and not name.endswith((".yaml", ".yml")):
+                near = did_you_mean(name, DESTINATIONS) or f"; known: {', '.join(DESTINATIONS)}"
+                raise ValueError(f"there is no destination {name!r}{near}")
+        return names
 
     def path(self, path: str | Path) -> Path:
         """Find a path of the config: relative ones start at the YAML's folder."""

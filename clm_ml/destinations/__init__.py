@@ -1,5 +1,26 @@
 """The files an export writes: one YAML a destination, one writer."""
 
-from clm_ml.destinations.writing import DESTINATIONS, write_csv, write_destination
+from clm_ml.destinations.delivery import DIGESTS, Outcome, write_destination
+from clm_ml.destinations.fields import CONTACT_FIELDS, cleared
+from clm_ml.destinations.finding import find_destination, find_destinations, yaml_of
+from clm_ml.destinations.rows import Order
+from clm_ml.destinations.schema import Destination
+from clm_ml.destinations.state import key_of, read_state, remember
+from clm_ml.destinations.writing import write_csv
 
-__all__ = ["DESTINATIONS", "write_csv", "write_destination"]
+__all__ = [
+    "CONTACT_FIELDS",
+    "DIGESTS",
+    "Destination",
+    "Order",
+    "Outcome",
+    "cleared",
+    "find_destination",
+    "find_destinations",
+    "key_of",
+    "read_state",
+    "remember",
+    "write_csv",
+    "write_destination",
+    "yaml_of",
+]

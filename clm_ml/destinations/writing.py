@@ -1,20 +1,20 @@
-"""The writer: a list of customers becomes the file a destination asks for."""
+"""The writer: rows of text become CSV files, cut where a vendor's limit is reached."""
 
 from __future__ import annotations
 
 import re
-from importlib import resources
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import IO, Any
 
 import pandas as pd
-import yaml
 
-__all__ = ["DESTINATIONS", "write_csv", "write_destination"]
+from clm_ml.engine import BATCH_ROWS
 
-DESTINATIONS = ("table",)
+__all__ = ["Parts", "defused", "line", "write_csv"]
 
-#: Decimals of numbers in files; all else is written as it is.
+#: Decimals of numbers in the list's own files; all else is written as it is.
 _DECIMALS = {
     "churn_probability": 6,
     "expected_value_if_ordering": 2,
@@ -23,50 +23,81 @@ _DECIMALS = {
 }
 _PLAIN_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?")  # with a plus it is a phone
 _QUOTED = re.compile(r'[",\r\n]')
+_MARK = b"\xef\xbb\xbf"
 
 
-def write_destination(name: str, customers: pd.DataFrame, folder: Path) -> Path:
-    """Write the customers to contact in a destination's own form, into a folder of its name.
+class Parts:
+    """One file, or several of its form, each with the header and within a vendor's limits.
 
-    Args:
-        name: one of `DESTINATIONS`.
-        customers: the contacted arm only, in rank order.
-        folder: where the destination's folder is made.
-
-    Returns:
-        the file written.
+    A file that is the only one has the name asked for, `contact.csv`; of several each is numbered, `contact-1.csv`. It
+    is made at the first row, or when it is closed and `always` asks for it.
     """
-    text = resources.files(__package__).joinpath(f"{name}.yaml").read_text(encoding="utf-8")
-    destination = yaml.safe_load(text)
-    file, columns = destination["file"], destination["columns"]
-    there = {header: field for header, field in columns.items() if field in customers.columns}
-    path = folder / name / file["name"]
-    path.parent.mkdir()
-    write_csv(customers[list(there.values())], path, list(there), file["byte_order_mark"], file["defuse_formulas"])
-    return path
+
+    def __init__(
+        self,
+        path: Path,
+        headers: Sequence[str],
+        *,
+        max_rows: int | None = None,
+        max_bytes: float | None = None,
+        byte_order_mark: bool = False,
+        always: bool = False,
+    ) -> None:
+        self._path, self._header = path, line(headers)
+        self._max_rows, self._max_bytes = max_rows or float("inf"), max_bytes or float("inf")
+        self._mark, self._always = _MARK if byte_order_mark else b"", always
+        self._file: IO[bytes] | None = None
+        self._rows, self._bytes = 0, 0
+        self.files: dict[Path, int] = {}
+
+    def __enter__(self) -> Parts:
+        """Let the files be closed at the end of a block."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._always and not self.files:
+            self._open()
+        self._end()
+
+    def write(self, row: bytes) -> None:
+        """Write a row, as `line` makes it."""
+        is_full = self._rows + 1 > self._max_rows or self._bytes + len(row) > self._max_bytes
+        if self._file is None or (is_full and self._rows > 1):
+            self._end()
+            self._open()
+        assert self._file is not None
+        self._file.write(row)
+        self._rows += 1
+        self._bytes += len(row)
+
+    def _open(self) -> None:
+        path = self._path
+        if self.files:
+            path = self._numbered(len(self.files) + 1)
+            if len(self.files) == 1:
+                self.files = {self._path.rename(self._numbered(1)): self.files[self._path]}
+        self._file = path.open("wb")
+        self._file.write(self._mark + self._header)
+        self._rows, self._bytes = 1, len(self._mark) + len(self._header)
+        self.files[path] = 0
+
+    def _numbered(self, number: int) -> Path:
+        return self._path.with_stem(f"{self._path.stem}-{number}")
+
+    def _end(self) -> None:
+        if self._file is not None:
+            self.files[Path(self._file.name)] = self._rows - 1
+            self._file.close()
+            self._file = None
 
 
-def write_csv(
-    customers: pd.DataFrame,
-    path: Path,
-    headers: list[str] | None = None,
-    byte_order_mark: bool = False,
-    defuse_formulas: bool = False,
-) -> None:
-    """Write a CSV with LF and UTF-8; nulls are empty, and the same customers give the same bytes.
+def line(cells: Iterable[str]) -> bytes:
+    r"""Write one row in UTF-8, with LF.
 
-    Args:
-        customers: the rows.
-        path: the file.
-        headers: the columns' names in the file; their own if not given.
-        byte_order_mark: whether spreadsheets are told that it is UTF-8.
-        defuse_formulas: whether cells that a spreadsheet would take for a formula begin with an apostrophe. Files for
-            machines are never altered.
+    >>> line(["007", "tea, black", ""]).decode()
+    '007,"tea, black",\n'
     """
-    columns = [_texts(customers[column], defuse_formulas) for column in customers.columns]
-    with path.open("w", encoding="utf-8-sig" if byte_order_mark else "utf-8", newline="") as file:
-        for cells in (headers or list(customers.columns), *zip(*columns, strict=True)):
-            file.write(",".join(map(_cell, cells)) + "\n")
+    return (",".join([text if text.isalnum() else _cell(text) for text in cells]) + "\n").encode()
 
 
 def _cell(text: str) -> str:
@@ -78,16 +109,24 @@ def _cell(text: str) -> str:
     return '"' + text.replace('"', '""') + '"' if _QUOTED.search(text) else text
 
 
-def _texts(column: pd.Series[Any], defuse: bool) -> list[str]:
+def write_csv(customers: pd.DataFrame, path: Path) -> None:
+    """Write a frame to one CSV for machines: nulls are empty, and the same customers give the same bytes."""
+    with Parts(path, list(customers.columns), always=True) as parts:
+        for start in range(0, len(customers), BATCH_ROWS):
+            batch = customers.iloc[start : start + BATCH_ROWS]
+            for cells in zip(*(_texts(batch[column]) for column in batch.columns), strict=True):
+                parts.write(line(cells))
+
+
+def _texts(column: pd.Series[Any]) -> list[str]:
     decimals = _DECIMALS.get(str(column.name))
-    texts = ["" if pd.isna(value) else str(value) if decimals is None else f"{value:.{decimals}f}" for value in column]
-    return [_defused(text) for text in texts] if defuse else texts
+    return ["" if pd.isna(value) else str(value) if decimals is None else f"{value:.{decimals}f}" for value in column]
 
 
-def _defused(text: str) -> str:
-    r"""Keep a spreadsheet from running a cell.
+def defused(text: str) -> str:
+    r"""Keep a spreadsheet from running a cell, in files for people; those for machines are never altered.
 
-    >>> _defused("=SUM(A1)"), _defused("-3.5"), _defused("+420 555"), _defused("tea")
+    >>> defused("=SUM(A1)"), defused("-3.5"), defused("+420 555"), defused("tea")
     ("'=SUM(A1)", '-3.5', "'+420 555", 'tea')
     """
     is_formula = text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) and not _PLAIN_NUMBER.fullmatch(text)

@@ -2,6 +2,7 @@
 
 from clm_ml.pipeline.backtesting import Backtested, backtest
 from clm_ml.pipeline.checking import Checked, check, propose_config
+from clm_ml.pipeline.delivering import choose_destinations, confirm_delivered
 from clm_ml.pipeline.describing import Described, describe
 from clm_ml.pipeline.exporting import Exported, Listed, export, rank
 from clm_ml.pipeline.measuring import MeasuredCampaigns, measure_campaigns
@@ -28,7 +29,9 @@ __all__ = [
     "Trained",
     "backtest",
     "check",
+    "choose_destinations",
     "cohorts",
+    "confirm_delivered",
     "customer",
     "describe",
     "export",

@@ -14,12 +14,14 @@ import pyarrow.parquet as pq
 from clm_ml.artifacts import Box, new_box, open_box, refuse_existing
 from clm_ml.campaign import CONTACT, HOLDOUT, Ledger, assign_arms, open_ledger, refuse_bad_name
 from clm_ml.config import Config
-from clm_ml.destinations import DESTINATIONS, write_csv, write_destination
+from clm_ml.destinations import Order, Outcome, write_csv
 from clm_ml.engine import BATCH_ROWS
-from clm_ml.errors import ModelError, UsageError, did_you_mean
+from clm_ml.errors import ModelError
 from clm_ml.features import build_features
 from clm_ml.lifecycle import playbook
+from clm_ml.memory import give_back_memory
 from clm_ml.model import REASONS, Model
+from clm_ml.pipeline.delivering import Going, choose_destinations, deliver
 from clm_ml.pipeline.permission import find_consent, find_suppressed
 from clm_ml.pipeline.scoring import SCORES, find_same_model
 from clm_ml.progress import Progress, silent
@@ -35,7 +37,12 @@ COLUMNS = [
     "expected_value_if_ordering", "value_at_risk", "expected_profit", "ranked_by", *REASONS, "last_order_on",
     "scored_on",
 ]  # fmt: skip
-_PERSON = ("email", "phone", "country")
+
+#: What a list is made of; a million customers are held at once, so nothing else of the scores is read.
+_SCORES = [
+    "customer_id", "as_of", "segment", "phase", "days_since_last_order", "churn_probability",
+    "expected_value_if_ordering", "value_at_risk", *REASONS,
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -58,11 +65,12 @@ class Listed:
 
 @dataclass(frozen=True)
 class Exported:
-    """A list box and what is in it."""
+    """A list box, what is in it, and what became of it for each destination."""
 
     box: Path
     listed: Listed
     files: tuple[Path, ...]
+    outcomes: Mapping[str, Outcome] = field(default_factory=dict)
 
 
 def rank(scores: pd.DataFrame, tables: Tables, config: Config, campaign: str) -> Listed:
@@ -92,12 +100,19 @@ def export(
     out: Path,
     *,
     destinations: Sequence[str] = (),
+    changed_only: bool = False,
+    strict: bool = False,
     force: bool = False,
     progress: Progress = silent,
 ) -> Exported:
-    """Write the list box of a campaign from a scores box: suppress, consent, rank, cut, assign, ledger, files."""
+    """Write the list box of a campaign from a scores box: suppress, consent, rank, cut, assign, ledger, files.
+
+    With `changed_only` the destinations' files hold only rows that differ from those delivered; with `strict` keys that
+    begin like a formula are refused.
+    """
     refuse_bad_name(campaign)
-    _refuse_unknown(destinations)
+    chosen = choose_destinations(config, destinations)
+    order = Order(campaign, config.delivery.control, strict, changed_only, config.delivery.campaign_ids.get(campaign))
     refuse_existing(out, force)
     box = open_box(scores, "scores")
     tables = read_tables(config, progress=progress)
@@ -109,24 +124,24 @@ def export(
         arms = _arms(ranked, config, campaign, ledger.arms(campaign))
         arms |= ledger.record(_ledger_rows(ranked, arms, config, campaign))
     listed = _listed(ranked, arms, campaign, warnings)
+    going = _going(listed, arms, order)
+    del ranked, arms
+    give_back_memory()
     progress("writing", 0, 1)
-    with new_box(out, "list", _facts(box, listed, config), force=force, private=True) as hidden:
-        files = _write(hidden, listed, tables, destinations or config.destinations)
+    facts = _facts(box, listed, config)
+    with new_box(out, "list", facts, force=force, private=True) as hidden:
+        files = _write(hidden, listed)
+        outcomes = deliver(hidden, going, tables, config, chosen, progress)
+        files += [path for outcome in outcomes.values() for path in outcome.files]
+        facts["destinations"] = {name: outcome.facts() for name, outcome in outcomes.items()}
     tables.engine.close()
     progress("writing", 1, 1)
-    return Exported(out, listed, tuple(out / path for path in files))
-
-
-def _refuse_unknown(destinations: Sequence[str]) -> None:
-    for name in destinations:
-        if name not in DESTINATIONS:
-            near = did_you_mean(name, DESTINATIONS) or f"; known: {', '.join(DESTINATIONS)}."
-            raise UsageError(f"there is no destination {name!r}{near}")
+    return Exported(out, listed, tuple(out / path for path in files), outcomes)
 
 
 def _read_scores(box: Box) -> Iterator[pd.DataFrame]:
     with pq.ParquetFile(box.path(SCORES)) as file:
-        for batch in file.iter_batches(BATCH_ROWS):
+        for batch in file.iter_batches(BATCH_ROWS, columns=_SCORES):
             yield batch.to_pandas()
 
 
@@ -225,24 +240,17 @@ def _listed(ranked: Ranked, arms: Mapping[str, str], campaign: str, warnings: tu
     return Listed(campaign, contact, holdout, ranked.dropped, warnings)
 
 
-def _write(hidden: Path, listed: Listed, tables: Tables, destinations: Sequence[str]) -> list[Path]:
-    files = []
-    for name, rows in (("contact.csv", listed.contact), ("holdout.csv", listed.holdout)):
+def _write(hidden: Path, listed: Listed) -> list[Path]:
+    names = {"contact.csv": listed.contact, "holdout.csv": listed.holdout}
+    for name, rows in names.items():
         write_csv(rows, hidden / name)
-        files.append(hidden / name)
-    people = _with_people(listed.contact, tables)
-    files += [write_destination(name, people, hidden) for name in dict.fromkeys(destinations)]
-    return [path.relative_to(hidden) for path in files]
+    return [Path(name) for name in names]
 
 
-def _with_people(contact: pd.DataFrame, tables: Tables) -> pd.DataFrame:
-    """Put the contact fields that the shop has beside those to contact."""
-    if tables.customers is None:
-        return contact
-    names = [name for name in _PERSON if name in tables.customers.collect_schema().names()]
-    wanted = tables.engine.keep(tables.engine.given(contact[["customer_id"]]))
-    people = tables.customers.select("customer_id", *names).join(wanted, on="customer_id", how="semi")
-    return contact.merge(tables.engine.collect(people, "customer_id").to_pandas(), on="customer_id", how="left")
+def _going(listed: Listed, arms: Mapping[str, str], order: Order) -> Going:
+    """Tell who is on the list, and who was in the campaign before and is not."""
+    others = arms.keys() - {*listed.contact["customer_id"], *listed.holdout["customer_id"]}
+    return Going(listed.contact, listed.holdout, others, order)
 
 
 def _facts(box: Box, listed: Listed, config: Config) -> dict[str, Any]:

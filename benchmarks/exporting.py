@@ -1,0 +1,143 @@
+"""What exporting a long list to every destination costs: time, peak memory, and rows.
+
+    python benchmarks/exporting.py --customers 1000000 [--memory-limit 512MB]
+
+Everyone is scored, worth a contact and has an address, so the list is as long as it can be. Each step is a process of
+its own: the whole verb to all destinations, saying that it was delivered, and the same again with --changed-only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+
+from measuring import Figures, run, timed
+
+HERE = Path(__file__).parent
+DAY = "2025-12-31"
+MOST_MB = 2000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--customers", type=int, default=100_000)
+    parser.add_argument("--memory-limit", default="512MB", help="the engine's")
+    parser.add_argument("--step", help=argparse.SUPPRESS)
+    parser.add_argument("--shop", type=Path, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.step:
+        print(json.dumps(STEPS[asked.step](asked.shop)))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        shop = Path(folder)
+        draw(shop, asked.customers, asked.memory_limit)
+        told = {step: run(HERE / "exporting.py", "--step", step, "--shop", str(shop)) for step in STEPS}
+        size = sum(path.stat().st_size for path in (shop / "list").rglob("*") if path.is_file()) / 1e6
+    print_table(told)
+    peak = max(figures["mb"] for figures in told.values())
+    holds = "holds" if peak <= MOST_MB else "does not hold"
+    print(f"\n- MB written by the first export: {size:,.0f}")
+    print(f"- MB at the peak: {peak:,.0f} (at most {MOST_MB:,}: {holds})")
+
+
+def draw(shop: Path, customers: int, memory_limit: str) -> None:
+    """Draw a scores box of customers who are all worth a contact, the shop they are of, and its config."""
+    import duckdb
+    import yaml
+
+    from clm_ml.artifacts import new_box
+    from clm_ml.config import DESTINATIONS
+
+    whose = f"SELECT 'C' || lpad(range::VARCHAR, 8, '0') AS customer_id, range AS n FROM range({customers})"
+    _copy(
+        f"SELECT customer_id, DATE '2025-10-02' AS ordered_at, 10.0 AS amount FROM ({whose})", shop / "orders.parquet"
+    )
+    _copy(
+        f"SELECT customer_id, 'person' || n || '@example.org' AS email, '+420' || (600000000 + n) AS phone,"
+        f" 'CZ' AS country, true AS may_contact FROM ({whose})",
+        shop / "customers.parquet",
+    )
+    with new_box(shop / "scores", "scores", {"as_of": DAY, "customers": customers}) as hidden:
+        _copy(f"SELECT {_scores()} FROM ({whose}) ORDER BY customer_id", hidden / "scores.parquet")
+    tables = {}
+    for name in ("orders", "customers"):
+        columns = duckdb.sql(f"SELECT * FROM '{shop / name}.parquet'").columns
+        tables[name] = {"source": f"{name}.parquet", "columns": {column: column for column in columns}}
+    content = {"project": "long-list", "complete_until": DAY, "tables": tables, "memory_limit": memory_limit}
+    content |= {"destinations": list(DESTINATIONS), "list": {"budget": 1e9, "contact_cost": 1.0}}
+    content["delivery"] = {"campaign_ids": {"autumn": "701000000000001AAA"}}
+    (shop / "clm.yaml").write_text(yaml.safe_dump(content))
+
+
+def _scores() -> str:
+    """Write the columns of scores in SQL; what a list does not need is null."""
+    from clm_ml.pipeline.scores import SCHEMA
+
+    told = {
+        "customer_id": "customer_id",
+        "as_of": f"DATE '{DAY}'",
+        "segment": "['at_risk', 'cannot_lose', 'falling_asleep'][1 + n % 3]",
+        "phase": "'reactivation'",
+        "days_since_last_order": "90",
+        "churn_probability": ".2 + .7 * (hash(n) % 1000) / 1000",
+        "expected_value_if_ordering": "1000.0 + n % 977",
+        "value_at_risk": "500.0",
+        "reason_1": "'last order ' || (60 + n % 300) || ' days ago, 2.5 times the 49 days expected (raises the risk)'",
+        "reason_2": "'spent ' || (n % 5000) || ' EUR so far, 0 EUR in the last 90 days (lowers the risk)'",
+        "reason_3": "'2 orders so far, 0 in the last 90 days (raises the risk)'",
+    }
+    kinds = {"string": "VARCHAR", "date32[day]": "DATE", "int8": "TINYINT", "int64": "BIGINT", "double": "DOUBLE"}
+    return ", ".join(f"({told.get(at.name, 'NULL')})::{kinds[str(at.type)]} AS {at.name}" for at in SCHEMA)
+
+
+def _copy(rows: str, path: Path) -> None:
+    import duckdb
+
+    duckdb.sql(f"COPY ({rows}) TO '{path}' (FORMAT parquet, COMPRESSION zstd)")
+
+
+def _export(shop: Path, out: str, changed_only: bool) -> Figures:
+    from clm_ml.config import load_config
+    from clm_ml.pipeline import export
+
+    config = load_config(shop / "clm.yaml")
+
+    def work() -> int:
+        done = export(config, shop / "scores", "autumn", shop / out, changed_only=changed_only)
+        return sum(sum(outcome.rows.values()) for outcome in done.outcomes.values())
+
+    return timed(work)
+
+
+def _deliver(shop: Path) -> Figures:
+    from clm_ml.config import load_config
+    from clm_ml.pipeline import confirm_delivered
+
+    config = load_config(shop / "clm.yaml")
+    return timed(lambda: sum(confirm_delivered(config, shop / "list").values()))
+
+
+STEPS = {
+    "export": lambda shop: _export(shop, "list", False),
+    "delivered": _deliver,
+    "changed_only": lambda shop: _export(shop, "again", True),
+}
+NAMES = {
+    "export": "export to all destinations",
+    "delivered": "say that it was delivered",
+    "changed_only": "the same again with --changed-only",
+}
+
+
+def print_table(told: dict[str, Figures]) -> None:
+    print("\n| step | rows of all destinations | CPU s | wall s | peak MB |")
+    print("|---|---|---|---|---|")
+    for step, figures in told.items():
+        cells = (NAMES[step], figures["rows"], figures["cpu"], figures["wall"], figures["mb"])
+        print("| {} | {:,} | {:.1f} | {:.1f} | {:,.0f} |".format(*cells))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,366 @@
+"""From a scores box to the files of every destination, through the command line, and what was delivered of them."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import stat
+from dataclasses import dataclass
+from datetime import date
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from clm_ml import online_retail_path
+from clm_ml.artifacts import new_box
+from clm_ml.cli import app
+from clm_ml.config import DESTINATIONS
+from clm_ml.destinations import state
+from clm_ml.pipeline.scores import SCHEMA
+from tests.vendor_readers import read_all, read_members
+
+DAY = "2025-12-31"
+CRMS = ["hubspot", "salesforce", "klaviyo", "braze", "bloomreach", "mailchimp"]
+NASTY = ["007", "=SUM(A1)", "+420 555", 'say "hi", you', "line\nbreak", "😀", "مرحبا", "@x"]
+
+
+@dataclass(frozen=True)
+class Done:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def told(self):
+        return json.loads(self.out)
+
+
+def run(*arguments):
+    done = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    return Done(done.exit_code, done.stdout, done.stderr)
+
+
+def draw_scores(ids, folder, day=DAY, **columns):
+    """Draw a scores box: everyone at risk, with reasons, the first worth the most."""
+    count = len(ids)
+    rows = {
+        "customer_id": list(ids),
+        "as_of": [date.fromisoformat(day)] * count,
+        "segment": ["at_risk"] * count,
+        "phase": ["reactivation"] * count,
+        "days_since_last_order": [90] * count,
+        "churn_probability": [0.5] * count,
+        "expected_value_if_ordering": [1000.0 + count - place for place in range(count)],
+        "value_at_risk": [500.0] * count,
+        "reason_1": ["quiet for long, (raises the risk)"] * count,
+        **columns,
+    }
+    arrays = [pa.array(rows.get(field.name, [None] * count), field.type) for field in SCHEMA]
+    with new_box(folder, "scores", {"as_of": day, "customers": count}, force=True) as hidden:
+        pq.write_table(pa.Table.from_arrays(arrays, schema=SCHEMA), hidden / "scores.parquet")
+    return folder
+
+
+def draw_shop(folder, people, **keys):
+    """Draw a shop of one order each, its people, and its config; every destination is asked for."""
+    orders = pd.DataFrame({"customer_id": people["customer_id"], "ordered_at": "2025-10-02", "amount": 10.0})
+    orders.to_parquet(folder / "orders.parquet")
+    people.to_parquet(folder / "people.parquet")
+    tables = {
+        name: {"source": f"{name}.parquet", "columns": {column: column for column in rows}}
+        for name, rows in (("orders", orders), ("people", people))
+    }
+    tables["customers"] = tables.pop("people")
+    content = {"project": "drawn", "complete_until": DAY, "tables": tables, "threads": 1}
+    content |= {"destinations": list(DESTINATIONS), "list": {"holdout_share": 0.25}} | keys
+    (folder / "clm.yaml").write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    return folder / "clm.yaml"
+
+
+def draw_people(ids=(), count=24):
+    ids = [*ids, *(f"c{number:03}" for number in range(count - len(ids)))]
+    return pd.DataFrame(
+        {
+            "customer_id": ids,
+            "email": [f"Person{number}@example.org" for number in range(count)],
+            "phone": [f"+420 777 000 {number:03}" for number in range(count)],
+            "country": "CZ",
+            "may_contact": True,
+        }
+    )
+
+
+@pytest.fixture
+def shop(tmp_path):
+    people = draw_people(NASTY)
+    draw_shop(tmp_path, people)
+    draw_scores(sorted(people["customer_id"]), tmp_path / "scores")
+    return tmp_path
+
+
+def export(shop, out, *more, config="clm.yaml", campaign="autumn"):
+    asked = ("--scores", shop / "scores", "--campaign", campaign, "--out", shop / out, "--json")
+    return run("export", shop / config, *asked, *more)
+
+
+def everything(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def ids_of(path):
+    with path.open(encoding="utf-8", newline="") as file:
+        return [row["customer_id"] for row in csv.DictReader(file)]
+
+
+def one_sentence(done, code, because):
+    assert done.code == code, done
+    assert done.err.startswith("error: ")
+    assert done.err.count("\n") == 1
+    assert because in done.err
+    return True
+
+
+# The walk
+
+
+def test_a_nasty_shop_is_exported_to_every_destination_and_read_by_every_vendor(shop):
+    done = export(shop, "list")
+    assert done.code == 0
+    contact, held = ids_of(shop / "list/contact.csv"), ids_of(shop / "list/holdout.csv")
+    assert (len(contact), len(held)) == (18, 6)
+    for name in DESTINATIONS:
+        found = read_all(shop / "list", name)
+        assert len(found["contact"]) == 18
+        assert len(found["holdout"]) == (6 if name in CRMS else 0)
+    found = read_all(shop / "list", "salesforce")
+    assert [row["CLM_Customer_Id__c"] for row in found["contact"]] == contact
+    assert [row["CLM_Customer_Id__c"] for row in found["holdout"]] == held
+    assert done.told["destinations"]["braze"]["rows"] == {"holdout": 6, "contact": 18}
+    facts = json.loads((shop / "list/manifest.json").read_text())["facts"]
+    assert facts["destinations"] == done.told["destinations"]
+
+
+def test_keys_that_begin_like_formulas_are_told_without_showing_them(shop):
+    done = export(shop, "list", "--destination", "braze")
+    assert done.err == (
+        "warning: braze: 3 keys begin like a formula; do not open its files in a spreadsheet, or refuse such keys with "
+        "--strict.\n"
+    )
+    strict = export(shop, "strict", "--destination", "braze", "--strict")
+    assert strict.err == (
+        "warning: braze: 3 rows are not in its files (begins like a formula 3); see braze/invalid.csv.\n"
+    )
+    assert strict.told["destinations"]["braze"]["invalid"] == {"begins like a formula": 3}
+
+
+def test_nobody_is_contacted_by_an_address_that_somebody_held_out_has_too(shop):
+    export(shop, "list")
+    contact, held = ids_of(shop / "list/contact.csv")[0], ids_of(shop / "list/holdout.csv")[0]
+    people = pd.read_parquet(shop / "people.parquet")
+    people.loc[people["customer_id"].isin([contact, held]), "email"] = "Shared@example.org"
+    people.to_parquet(shop / "people.parquet")
+    export(shop, "list", "--force")
+    for name in ("hubspot", "klaviyo", "mailchimp"):
+        found = read_all(shop / "list", name)
+        assert "Shared@example.org" in {next(iter(row.values())) for row in found["holdout"]}
+        assert "Shared@example.org" not in {next(iter(row.values())) for row in found["contact"]}
+    shared = hashlib.sha256(b"shared@example.org").hexdigest()
+    for name in ("google_customer_match", "meta_audience"):
+        assert shared not in (shop / f"list/{name}/contact.csv").read_text()
+
+
+def test_every_file_is_its_owners_only_and_a_repeat_has_the_same_bytes(shop):
+    export(shop, "list")
+    before = everything(shop / "list")
+    files = [path for path in (shop / "list").rglob("*") if path.is_file()]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+    assert export(shop, "list", "--force").code == 0
+    assert everything(shop / "list") == before
+
+
+def test_online_retails_list_is_taken_by_every_vendor(tmp_path):
+    """The real shop, whose customers get addresses by their number; its countries are real."""
+    lines = pd.read_parquet(online_retail_path(), columns=["CustomerID", "Country"]).dropna()
+    people = lines.drop_duplicates("CustomerID").sort_values("CustomerID").head(2000)
+    people = people.assign(email=people["CustomerID"].astype(str) + "@example.org")
+    people.to_parquet(tmp_path / "people.parquet")
+    columns = {"customer_id": "CustomerID", "ordered_at": "InvoiceDate", "amount": "Quantity * UnitPrice"}
+    tables = {
+        "orders": {"source": str(online_retail_path()), "columns": columns},
+        "customers": {
+            "source": "people.parquet",
+            "columns": {"customer_id": "CustomerID", "email": "email", "country": "Country"},
+        },
+    }
+    content = {"project": "retail", "complete_until": "2011-12-10", "tables": tables, "list": {"budget": 1500}}
+    (tmp_path / "clm.yaml").write_text(yaml.safe_dump(content | {"destinations": list(DESTINATIONS)}))
+    draw_scores(people["CustomerID"].astype(str).tolist(), tmp_path / "scores", "2011-09-11")
+    assert export(tmp_path, "list").code == 0
+    for name in DESTINATIONS:
+        found = read_all(tmp_path / "list", name)
+        assert (len(found["contact"]), len(found["holdout"])) == (1350, 150 if name in CRMS else 0)
+
+
+# What was delivered
+
+
+def test_after_delivery_a_repeat_is_empty_and_before_it_is_not(shop):
+    export(shop, "first")
+    assert export(shop, "again", "--changed-only").told["destinations"]["hubspot"]["rows"] != {}
+    done = run("export", shop / "clm.yaml", "--delivered", shop / "first")
+    assert done.out.splitlines() == [f"{name}: 24 rows are remembered as delivered" for name in sorted(CRMS)]
+    third = export(shop, "third", "--changed-only")
+    for name in CRMS:
+        assert (third.told["destinations"][name]["rows"], third.told["destinations"][name]["unchanged"]) == ({}, 24)
+        assert read_all(shop / "third", name) == {"contact": [], "holdout": [], "left": []}
+    assert len(read_all(shop / "third", "meta_audience")["contact"]) == 18  # audiences are whole, always
+    whole = export(shop, "whole")
+    assert whole.told["destinations"]["hubspot"]["rows"] == {"contact": 18, "holdout": 6}
+
+
+def test_delivery_to_one_destination_is_confirmed_alone_and_twice_is_once(shop):
+    export(shop, "first")
+    for _ in range(2):
+        done = run("export", shop / "clm.yaml", "--delivered", shop / "first", "--destination", "braze", "--json")
+        assert done.told == {"delivered": {"braze": 24}}
+    assert [path.name for path in (shop / "delivered").iterdir()] == ["braze.parquet"]
+    told = export(shop, "second", "--changed-only").told["destinations"]
+    assert told["braze"]["rows"] == {}
+    assert told["hubspot"]["rows"] == {"contact": 18, "holdout": 6}
+
+
+def test_whoever_leaves_the_list_is_told_so_in_a_file_of_its_own_even_after_withdrawing_consent(shop):
+    export(shop, "first")
+    run("export", shop / "clm.yaml", "--delivered", shop / "first")
+    people = pd.read_parquet(shop / "people.parquet")
+    people.loc[people["customer_id"].isin(["c001", "007"]), "may_contact"] = False
+    people.to_parquet(shop / "people.parquet")
+    done = export(shop, "second", "--changed-only")
+    gone = {"braze": {"c001", "007"}, "hubspot": {"Person0@example.org", "Person9@example.org"}}
+    for name, keys in gone.items():
+        assert done.told["destinations"][name]["rows"]["left"] == 2
+        found = read_all(shop / "second", name)
+        assert {next(iter(row.values())) for row in found["left"]} == keys
+        assert not keys & {next(iter(row.values())) for row in found["contact"] + found["holdout"]}
+    asked = ("--scores", shop / "scores", "--campaign", "autumn", "--out", shop / "told", "--destination", "braze")
+    assert (
+        "braze: 16 to contact, 6 held out, 2 to be cleared, since they have left"
+        in run("export", shop / "clm.yaml", *asked).out
+    )
+    run("export", shop / "clm.yaml", "--delivered", shop / "second")
+    assert "left" not in export(shop, "third", "--changed-only").told["destinations"]["braze"]["rows"]
+
+
+def test_delivery_is_confirmed_of_a_whole_list_box_only(shop):
+    export(shop, "first")
+    path = shop / "first/digests/braze.parquet"
+    path.write_bytes(path.read_bytes() + b"x")
+    assert one_sentence(run("export", shop / "clm.yaml", "--delivered", shop / "first"), 15, "was altered")
+    assert one_sentence(run("export", shop / "clm.yaml", "--delivered", shop / "scores"), 15, "where list is needed")
+    assert not (shop / "delivered").exists()
+
+
+def test_what_the_verb_is_asked_has_to_fit_together(shop):
+    export(shop, "first", "--destination", "table")
+    asked = ("export", shop / "clm.yaml")
+    assert one_sentence(run(*asked), 2, "export needs --scores, --campaign and --out, or else --delivered.")
+    told = "--delivered goes with --destination alone"
+    assert one_sentence(run(*asked, "--delivered", shop / "first", "--out", shop / "x"), 2, told)
+    told = "has no files that are remembered as delivered to 'braze'; it has none."
+    assert one_sentence(run(*asked, "--delivered", shop / "first", "--destination", "braze"), 2, told)
+    assert run(*asked, "--delivered", shop / "first").out.endswith(
+        "has files for no CRM: there is nothing to remember\n"
+    )
+
+
+# What the config says
+
+
+def test_control_is_flagged_or_omitted_if_the_config_says_so(shop):
+    content = yaml.safe_load((shop / "clm.yaml").read_text())
+    for control, rows in (("flag", {"contact": 18, "holdout": 6}), ("omit", {"contact": 18})):
+        (shop / f"{control}.yaml").write_text(yaml.safe_dump(content | {"delivery": {"control": control}}))
+        done = export(shop, control, config=f"{control}.yaml")
+        assert done.told["destinations"]["klaviyo"]["rows"] == rows
+        assert not (shop / control / "klaviyo/holdout.csv").exists()
+        groups = [row["clm_group"] for row in read_all(shop / control, "klaviyo")["contact"]]
+        assert (groups.count("treatment"), groups.count("control")) == (18, 6 if control == "flag" else 0)
+        assert len(read_all(shop / control, "google_customer_match")["contact"]) == 18
+
+
+def test_salesforce_gets_members_of_the_campaign_whose_id_the_config_has(shop):
+    content = yaml.safe_load((shop / "clm.yaml").read_text())
+    ids = {"campaign_ids": {"autumn": "701000000000001AAA"}}
+    (shop / "ids.yaml").write_text(yaml.safe_dump(content | {"delivery": ids}))
+    assert export(shop, "list", config="ids.yaml").code == 0
+    contact = ids_of(shop / "list/contact.csv")
+    members = read_members(shop / "list/salesforce/campaign_members.csv", set(contact))
+    assert [row["Contact.CLM_Customer_Id__c"] for row in members] == contact
+
+
+def test_a_destination_that_the_shop_cannot_serve_is_told_before_any_work(tmp_path):
+    people = draw_people()[["customer_id", "country"]]
+    path = draw_shop(tmp_path, people)
+    draw_scores(people["customer_id"], tmp_path / "scores")
+    (tmp_path / "orders.parquet").unlink()
+    told = "hubspot knows customers by email, which tables.customers does not map; map it, or leave hubspot out."
+    assert one_sentence(export(tmp_path, "list"), 11, told)
+    done = export(tmp_path, "list", "--destination", "meta_audience")
+    assert one_sentence(done, 11, "meta_audience knows customers by email or phone, which")
+    assert {item.name for item in tmp_path.iterdir()} == {"people.parquet", "scores", path.name}
+
+
+def test_a_destination_of_ones_own_goes_beside_the_config_or_on_the_command_line(shop, monkeypatch):
+    text = "name: Mine\nkey: {column: Id, from: customer_id}\ncolumns: {Id: customer_id, Group: arm}\n"
+    (shop / "mine.yaml").write_text(text)
+    content = yaml.safe_load((shop / "clm.yaml").read_text()) | {"destinations": ["mine.yaml"]}
+    (shop / "own.yaml").write_text(yaml.safe_dump(content))
+    assert export(shop, "list", config="own.yaml").code == 0
+    assert (shop / "list/mine/contact.csv").read_text(encoding="utf-8").startswith("Id,Group\n")
+    (shop / "elsewhere").mkdir()
+    monkeypatch.chdir(shop / "elsewhere")
+    assert export(shop, "other", "--destination", "../mine.yaml").code == 0
+    assert one_sentence(export(shop, "third", "--destination", "mine.yaml"), 11, "config mine.yaml cannot be read")
+    (shop / "mine.yaml").write_text(text.replace("arm", "amr"))
+    told = f"{shop / 'mine.yaml'}:3: columns.Group: there is no field 'amr'"
+    assert one_sentence(export(shop, "fourth", config="own.yaml"), 11, told)
+
+
+def test_a_destination_that_is_unknown_to_the_config_is_told_with_its_line(shop):
+    content = yaml.safe_load((shop / "clm.yaml").read_text()) | {"destinations": ["table", "hubspt"]}
+    (shop / "odd.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+    assert one_sentence(export(shop, "list", config="odd.yaml"), 11, "did you mean 'hubspot'?")
+
+
+# Listing them
+
+
+def test_destinations_are_listed_and_shown(tmp_path):
+    told = run("destinations", "--json").told
+    assert list(told) == sorted(DESTINATIONS)
+    assert told["klaviyo"]["knows_customers_by"] == ["email"]
+    assert told["salesforce"]["max_mb"] == 100
+    out = run("destinations").out
+    assert all(f"\n{name} " in f"\n{out}" for name in DESTINATIONS)
+    for name in DESTINATIONS:  # what is shown is what one's own can start from
+        (tmp_path / f"my_{name}.yaml").write_text(run("destinations", "--show", name).out, encoding="utf-8")
+        assert run("destinations", "--show", tmp_path / f"my_{name}.yaml").code == 0
+    assert one_sentence(run("destinations", "--show", "hubspt"), 2, "did you mean 'hubspot'?")
+
+
+def test_a_run_that_is_stopped_leaves_what_is_remembered_as_it_was(shop, monkeypatch):
+    export(shop, "first", "--destination", "braze")
+    run("export", shop / "clm.yaml", "--delivered", shop / "first")
+    before = everything(shop)
+
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(state, "new_state", stopped)
+    assert run("export", shop / "clm.yaml", "--delivered", shop / "first").code == 130
+    assert everything(shop) == before
