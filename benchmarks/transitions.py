@@ -26,7 +26,7 @@ from clm_ml.snapshot import Prepared, prepare
 from clm_ml.tables import read_tables
 from clm_ml.timeline import parse_day
 
-LOGS = {"CDNOW": "S2", "Online Retail": "S4b", "simulated shop": "shop"}
+LOGS = {"CDNOW": "S1", "Online Retail": "S4b", "simulated shop": "shop"}
 AS_OFS = ("2025-01-20", "2025-03-15", "2025-05-10", "2025-07-01", "2025-08-20", "2025-10-01")
 HORIZON_DAYS = 90
 
