@@ -28,6 +28,7 @@ from clm_ml.destinations import (
 )
 from clm_ml.engine import BATCH_ROWS
 from clm_ml.errors import ConfigError, UsageError
+from clm_ml.memory import give_back_memory
 from clm_ml.progress import Progress, silent
 from clm_ml.tables import Tables
 
@@ -87,11 +88,17 @@ def deliver(
     outcomes: dict[str, Outcome] = {}
     for name, destination in destinations.items():
         progress("destinations", len(outcomes), len(destinations))
-        known = {} if destination.key is None else read_state(_state(config, name))
-        batches = _batches(going, people)
+        # what was delivered is as long as the list: it is given away at once, so that no two are held
         outcomes[name] = write_destination(
-            name, destination, batches, folder, going.order, columns=columns, known=known
+            name,
+            destination,
+            _batches(going, people),
+            folder,
+            going.order,
+            columns=columns,
+            known=read_state(_state(config, name)),
         )
+        give_back_memory()
     return outcomes
 
 
