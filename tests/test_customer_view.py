@@ -42,7 +42,7 @@ from clm_ml.examples import collect_examples, training_as_ofs
 from clm_ml.features import build_features
 from clm_ml.lifecycle import playbook
 from clm_ml.model import BOX_KIND, learn, load_model, save_model
-from clm_ml.pipeline.scores import SCHEMA
+from clm_ml.pipeline.scores import scores_schema
 from clm_ml.snapshot import prepare, take_snapshot
 from clm_ml.tables import read_customer, read_tables
 from clm_ml.timeline import date_of, day_of
@@ -349,9 +349,9 @@ def test_the_scores_of_a_view_are_those_of_a_scores_box_to_the_byte(shop, model,
         customer = one_of_each[segment]
         view = clm.customer(shop, customer, model=model)
         wanted = rows.filter(pa.compute.equal(rows["customer_id"], customer))
-        told = pa.Table.from_pylist([dict(view.scores)], SCHEMA)
-        assert told.equals(wanted.cast(SCHEMA)), segment
-        for name in SCHEMA.names:
+        told = pa.Table.from_pylist([dict(view.scores)], scores_schema())
+        assert told.equals(wanted.cast(scores_schema())), segment
+        for name in scores_schema().names:
             pair = told[name].combine_chunks(), wanted[name].combine_chunks()
             assert pair[0].to_pylist() == pair[1].to_pylist(), name
         assert view.segment == segment
@@ -502,7 +502,7 @@ def test_json_tells_all_and_is_json(shop, box, some):
         done = run("customer", shop.home / "shop.yaml", customer, "--model", box, "--json")
         told = json.loads(done.stdout, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
         assert (told["customer_id"], told["as_of"]) == (customer, "2025-12-31")
-        assert set(told["scores"]) == set(SCHEMA.names)
+        assert set(told["scores"]) == set(scores_schema().names)
         assert told["play"]["channel"] in ("site", "email", "phone")
 
 

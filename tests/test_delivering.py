@@ -21,7 +21,7 @@ from clm_ml.artifacts import new_box
 from clm_ml.cli import app
 from clm_ml.config import DESTINATIONS
 from clm_ml.destinations import state
-from clm_ml.pipeline.scores import SCHEMA
+from clm_ml.pipeline.scores import scores_schema
 from tests.vendor_readers import read_all, read_members
 
 DAY = "2025-12-31"
@@ -60,9 +60,9 @@ def draw_scores(ids, folder, day=DAY, **columns):
         "reason_1": ["quiet for long, (raises the risk)"] * count,
         **columns,
     }
-    arrays = [pa.array(rows.get(field.name, [None] * count), field.type) for field in SCHEMA]
+    arrays = [pa.array(rows.get(field.name, [None] * count), field.type) for field in scores_schema()]
     with new_box(folder, "scores", {"as_of": day, "customers": count}, force=True) as hidden:
-        pq.write_table(pa.Table.from_arrays(arrays, schema=SCHEMA), hidden / "scores.parquet")
+        pq.write_table(pa.Table.from_arrays(arrays, schema=scores_schema()), hidden / "scores.parquet")
     return folder
 
 

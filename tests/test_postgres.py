@@ -460,7 +460,7 @@ def write_config(folder: Path, url: str, source: str = "orders", **more: Any) ->
     orders = {"source": source, "columns": {"customer_id": "id", "ordered_at": "bought", "amount": "paid"}}
     content = {"project": "shop", "engine": url, "complete_until": "2021-01-01", "tables": {"orders": orders}} | more
     path = folder / "clm.yaml"
-    path.write_text(yaml.safe_dump(content))
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
     return path
 
 
@@ -664,7 +664,7 @@ def test_score_fills_the_box_and_the_table_with_the_same_scores(same_shop, box, 
 def write_shop(shop: Config, folder: Path) -> Path:
     """Write a config that is held in memory, to be read by a verb."""
     content = shop.model_dump(mode="json", exclude_none=True) | {"tracking": {"uri": f"sqlite:///{folder}/mlflow.db"}}
-    (folder / "clm.yaml").write_text(yaml.safe_dump(content))
+    (folder / "clm.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
     return folder / "clm.yaml"
 
 

@@ -186,7 +186,7 @@ def test_ribbons_are_as_high_as_many_moved():
 def test_what_is_expected_is_a_third_column():
     observed = moved_between(BEFORE, AFTER, TWO)
     figure = plot_flows(observed, observed.drop(NEW) * 1.0, TWO.phases, ("2024-01-01", "2024-02-01", "2024-03-01"))
-    assert "2024-03-01, expected of those" in [text.get_text() for text in figure.axes[0].texts]
+    assert "2024-03-01\nexpected of those of 2024-02-01" in [text.get_text() for text in figure.axes[0].texts]
 
 
 # through the command line ----------------------------------------------------------------------------------
