@@ -543,7 +543,7 @@ def kill_at_work():
 """
 MOMENTS = {
     "in the midst of a job": "threading.Thread(target=kill_at_work, daemon=True).start()",
-    "between reading and describing": "kill_first(scoring, '_refuse_other_task')",
+    "between reading and describing": "kill_first(scoring, 'refuse_other_task')",
     "between scores and reasons": "kill_first(scores, '_most_at_risk')",
 }
 
