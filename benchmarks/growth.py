@@ -63,7 +63,7 @@ def _buyers(examples: Examples) -> pd.DataFrame:
 def judged(shop: Shop, growth: Growth) -> str:
     columns = [name for name in shop.signs if name in shop.past]
     begun = cpu()
-    trees = fit_trees(shop.past[columns], shop.past["ordered"], shop.signs, "binary", 1, growth)
+    trees = fit_trees(shop.past, columns, shop.past["ordered"], shop.signs, "binary", 1, growth)
     learned = cpu()
     trees.raw(shop.came.head(1))  # reads the text, once
     read_at = cpu()

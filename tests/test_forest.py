@@ -77,6 +77,6 @@ def test_the_trees_of_a_model_are_asked_this_way():
     import pandas as pd
 
     frame = pd.DataFrame(rows(3, 2_000, 3), columns=list("abc"))
-    trees = fit_trees(frame, frame["a"].fillna(0) > 0, {"a": 1}, "binary", 7)
+    trees = fit_trees(frame, list(frame), frame["a"].fillna(0) > 0, {"a": 1}, "binary", 7)
     asked = [booster.predict(frame.to_numpy(), raw_score=True, num_threads=1) for booster in trees.boosters]
     assert trees.raw(frame).tobytes() == np.mean(asked, axis=0).tobytes()

@@ -151,7 +151,7 @@ def _learners(
     with_partner: bool,
     growth: Growth | None,
 ) -> list[Any]:
-    trees = fit_trees(frame[list(columns)], frame["ordered"], signs, "binary", seed, growth)
+    trees = fit_trees(frame, columns, frame["ordered"], signs, "binary", seed, growth)
     if not with_partner:
         return [trees]
     terms = ENGAGED_TERMS if "days_since_last_event" in frame else BENT_TERMS

@@ -106,7 +106,8 @@ class Trees:
 
 
 def fit_trees(
-    features: pd.DataFrame,
+    frame: pd.DataFrame,
+    columns: Sequence[str],
     label: Any,
     signs: Mapping[str, int],
     objective: str,
@@ -117,7 +118,8 @@ def fit_trees(
     """Learn trees from rows in a fixed order; the same rows give the same text, whatever the machine's threads.
 
     Args:
-        features: the rows; every column is learned from.
+        frame: the rows; they are read where they lie, and may have further columns.
+        columns: what is learned from.
         label: what came, one value a row.
         signs: for some columns whether the score may only rise (1) or only fall (-1) with them.
         objective: LightGBM's name of it.
@@ -125,8 +127,7 @@ def fit_trees(
         growth: how trees grow; the usual way, if it is not given.
         **params: LightGBM's own, over the defaults of this room.
     """
-    growth = growth or usual_growth(len(features))
-    columns = tuple(features.columns)
+    growth = growth or usual_growth(len(frame))
     common = growth.params() | {
         "objective": objective,
         "max_depth": 6,
@@ -135,20 +136,20 @@ def fit_trees(
         "monotone_constraints": [signs.get(column, 0) for column in columns],
         "deterministic": True,
         "force_row_wise": True,
-        "num_threads": 1 if len(features) < 100_000 else 0,
+        "num_threads": 1 if len(frame) < 100_000 else 0,
         "verbosity": -1,
     }
     give_back_memory()  # what comes now takes most of all
-    texts = _grow(features, label, common | params, growth, seed)
+    # Arrow columns are no copy, whatever their types; a matrix would be one, four times as large.
+    numbers = pa.table({column: pa.array(frame[column].to_numpy()) for column in columns})
+    texts = _grow(numbers, label, common | params, growth, seed)
     give_back_memory()
-    return Trees(texts, columns)
+    return Trees(texts, tuple(columns))
 
 
-def _grow(features: pd.DataFrame, label: Any, params: Mapping[str, Any], growth: Growth, seed: int) -> tuple[str, ...]:
+def _grow(numbers: pa.Table, label: Any, params: Mapping[str, Any], growth: Growth, seed: int) -> tuple[str, ...]:
     import lightgbm as lgb  # noqa: PLC0415 - takes longer than most commands, of which few learn or give reasons
 
-    # Arrow columns are read where they lie, whatever their types; a matrix would be a copy, four times as large.
-    numbers = pa.table({column: pa.array(features[column].to_numpy()) for column in features})
     data = lgb.Dataset(numbers, np.asarray(label, dtype=np.float64), feature_name=numbers.column_names)
     boosters = (lgb.train({**params, "seed": seed + i}, data, growth.rounds) for i in range(growth.seeds))
     return tuple(_plain(booster.model_to_string()) for booster in boosters)

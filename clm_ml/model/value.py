@@ -58,7 +58,7 @@ def fit_amount(frame: pd.DataFrame, columns: Sequence[str], signs: Mapping[str, 
     def learn(rows: pd.DataFrame) -> Trees:
         target = rows["spent"].clip(lower=0) / unit
         growth = replace(usual_growth(len(rows)), seeds=1)  # more told amounts no better on any log tried
-        return fit_trees(rows[list(columns)], target, signs, "tweedie", seed, growth, tweedie_variance_power=1.5)
+        return fit_trees(rows, columns, target, signs, "tweedie", seed, growth, tweedie_variance_power=1.5)
 
     early, late = early_and_late(ordered)
     factor = 1.0
