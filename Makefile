@@ -29,7 +29,7 @@ test: $(READY) ## Run the fast tests and the examples in docstrings
 	$(BIN)/pytest -n 2 -m "not slow" -q
 
 test-slow: $(READY) ## Run the tests that take longer
-	$(BIN)/pytest -n 2 -m slow -q
+	$(BIN)/pytest -n 2 --dist loadgroup -m slow -q
 
 check: $(READY) ## Lint, types, and who may import whom
 	$(BIN)/ruff check clm_ml tests benchmarks notebooks

@@ -21,7 +21,18 @@ from clm_ml.tables import Tables, read_tables
 settings.register_profile("clm", deadline=None)
 settings.load_profile("clm")
 
+#: Fixtures that take long to make.
+DEAR = ("spark", "walk")
+
 Rows = Sequence[Sequence[Any]]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the tests that share a dear fixture run in one process, as `--dist loadgroup` asks: it is made once."""
+    for item in items:
+        for name in DEAR:
+            if name in getattr(item, "fixturenames", ()):
+                item.add_marker(pytest.mark.xdist_group(name))
 
 COLUMNS = {
     "orders": ["customer_id", "ordered_at", "amount", "order_id", "loaded_at", "is_return"],
