@@ -364,3 +364,92 @@ def test_a_run_that_is_stopped_leaves_what_is_remembered_as_it_was(shop, monkeyp
     monkeypatch.setattr(state, "new_state", stopped)
     assert run("export", shop / "clm.yaml", "--delivered", shop / "first").code == 130
     assert everything(shop) == before
+
+
+# Whom never to list
+
+
+def hashed(address):
+    return hashlib.sha256(address.encode()).hexdigest()
+
+
+@pytest.fixture
+def few(tmp_path):
+    """Draw six customers of whom two share an address and one has none; id c1 is known by a phone alone."""
+    people = draw_people(["c1", "c2", "c3", "c4", "c5", "c6"], count=6)
+    people["email"] = [None, " Anna@Example.org", "anna@example.org ", "bob@example.org", "eva@example.org", "x@x.org"]
+    draw_shop(tmp_path, people, destinations=["table"], list={"holdout_share": 0, "suppress": "never.txt"})
+    draw_scores(people["customer_id"], tmp_path / "scores")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("text", "left", "rows", "found"),
+    [
+        ("c1\r\n c4 \n\n", "c2 c3 c5 c6", {"customer_id": 2}, {}),
+        (f"{hashed('anna@example.org')}\n{hashed('bob@example.org').upper()}\n", "c1 c5 c6", {"sha256": 2},
+         {"sha256": 2}),
+        ("ANNA@example.org\nnobody@example.org", "c1 c4 c5 c6", {"email": 2}, {"email": 1}),
+        (f"c6\n{hashed('eva@example.org')}\nbob@example.org\n", "c1 c2 c3", {"customer_id": 1, "sha256": 1, "email": 1},
+         {"email": 1, "sha256": 1}),
+        ("\ufeffemail;why\nbob@example.org;asked us\n\"eva@example.org\";\"by phone;\nthen again\"\n", "c1 c2 c3 c6",
+         {"email": 2}, {"email": 2}),
+        (f"name,customer_id,email_sha256\nc5,c1,\nc6,,{hashed('bob@example.org')}\n", "c2 c3 c5 c6",
+         {"customer_id": 1, "sha256": 1}, {"sha256": 1}),
+        ("Customer_ID\nbob@example.org\nc1\n", "c2 c3 c4 c5 c6", {"customer_id": 2}, {}),
+        ("", "c1 c2 c3 c4 c5 c6", {}, {}),
+    ],
+)  # fmt: skip
+def test_whom_the_suppression_file_names_in_whichever_way_is_never_listed(few, text, left, rows, found):
+    (few / "never.txt").write_text(text, encoding="utf-8")
+    done = export(few, "list")
+    assert done.code == 0, done.err
+    assert ids_of(few / "list/contact.csv") == left.split()
+    assert done.told["suppressed"] == {"rows": rows, "found": found}
+    assert done.told["dropped"]["suppressed"] == 6 - len(left.split())
+    everywhere = b"".join(everything(few / "list").values()) + done.out.encode() + done.err.encode()
+    assert b"nobody@example.org" not in everywhere
+    assert hashed("nobody@example.org").encode() not in everywhere
+
+
+def test_what_the_suppression_file_was_taken_for_is_told_and_so_is_one_that_names_nobody(few):
+    asked = ("export", few / "clm.yaml", "--scores", few / "scores", "--campaign", "autumn", "--out", few / "list")
+    (few / "never.txt").write_text(f"c1\n{hashed('bob@example.org')}\n{hashed('no@example.org')}\n")
+    assert "never to list: customer ids 1, hashed addresses 2 (1 of them customers')\n" in run(*asked).out
+    (few / "never.txt").write_text(hashed("no@example.org"))
+    assert run(*asked, "--force").err == (
+        "warning: list.suppress has hashed addresses 1 (0 of them customers'), and nobody who is scored is among them: "
+        "look at it.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (b"c1\n\xff\xfe\n", "never.txt cannot be read; nobody is listed without it."),
+        (f"email_sha256\n{'a' * 64}\nsecret@example.org\n".encode(), "never.txt:3 has no SHA-256 hash, which is 64"),
+        (b"sha256\n0123456789abcdef0123456789abcdef\n", "never.txt:2 has no SHA-256 hash"),  # an MD5
+        (b"email,name\nsecret@example.org\n", "never.txt:2 has 1 cells, where the first line names 2; mend it"),
+        (b'email\n"secret@example.org" x\n', "never.txt:2 is no line of a CSV"),
+    ],
+)  # fmt: skip
+def test_a_bad_suppression_file_is_one_sentence_that_shows_nobody(few, text, told):
+    (few / "never.txt").write_bytes(text)
+    done = export(few, "list")
+    assert one_sentence(done, 11, told)
+    assert "secret" not in done.err
+    assert not (few / "list").exists()
+    (few / "never.txt").unlink()
+    assert one_sentence(export(few, "list"), 11, "never.txt cannot be read")
+
+
+def test_addresses_need_a_shop_that_knows_addresses(tmp_path):
+    people = draw_people(count=6)[["customer_id", "may_contact"]]
+    draw_shop(tmp_path, people, destinations=["table"], list={"suppress": "never.txt"})
+    draw_scores(people["customer_id"], tmp_path / "scores")
+    (tmp_path / "never.txt").write_text("c001\nsecret@example.org\n")
+    done = export(tmp_path, "list")
+    assert one_sentence(done, 11, "never.txt has e-mail addresses, and tables.customers maps no email to find them by;")
+    assert "secret" not in done.err
+    (tmp_path / "never.txt").write_text("customer_id\nc001\nsecret@example.org\n")
+    assert export(tmp_path, "list").told["dropped"]["suppressed"] == 1

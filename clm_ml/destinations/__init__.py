@@ -6,6 +6,7 @@ from clm_ml.destinations.finding import find_destination, find_destinations, yam
 from clm_ml.destinations.rows import Order
 from clm_ml.destinations.schema import Destination
 from clm_ml.destinations.state import key_of, read_state, remember
+from clm_ml.destinations.steps import hash_email
 from clm_ml.destinations.writing import write_csv
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "cleared",
     "find_destination",
     "find_destinations",
+    "hash_email",
     "key_of",
     "read_state",
     "remember",

@@ -33,9 +33,10 @@ from clm_ml.errors import ArtifactError, DataError, ModelError, UsageError
 from clm_ml.features import build_features
 from clm_ml.lifecycle import playbook
 from clm_ml.model import Model, load_model
-from clm_ml.pipeline.permission import find_consent, find_suppressed
+from clm_ml.pipeline.permission import find_consent
 from clm_ml.pipeline.scores import bare_schema
 from clm_ml.pipeline.scoring import SCORES, find_model, find_same_model, refuse_other_task
+from clm_ml.pipeline.suppressing import find_suppressed
 from clm_ml.progress import Progress, silent
 from clm_ml.ranking import find_refusals
 from clm_ml.snapshot import Prepared, prepare, take_snapshot
@@ -214,7 +215,7 @@ def _permission(seen: _Seen, customer_id: str, scores: dict[str, Any] | None, re
     steps = find_refusals(
         row,
         config.list,
-        suppressed=find_suppressed(config),
+        suppressed=find_suppressed(config, seen.tables).customers,
         consent=find_consent(seen.tables),
         reserved=reserved,
         plays=playbook(config),
