@@ -84,8 +84,8 @@ def find_suppressed(config: Config, tables: Tables) -> Suppressed:
     asked = {kind: values[kind] for kind in _ADDRESSES if values[kind]}
     if asked and (tables.customers is None or "email" not in tables.customers.collect_schema().names()):
         raise ConfigError(
-            f"list.suppress: {path} has {_WORDS[next(iter(asked))]}, and tables.customers maps no email to find them by; "
-            "map it, or call the file's column customer_id if these are ids."
+            f"list.suppress: {path} has {_WORDS[next(iter(asked))]}, and tables.customers maps no email to find them "
+            "by; map it, or call the file's column customer_id if these are ids."
         )
     owners = _owners(set().union(*asked.values()), tables) if asked else {}
     return Suppressed(
