@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import shutil
+import sqlite3
 import stat
 from dataclasses import dataclass
 from datetime import date
@@ -16,11 +18,13 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from clm_ml import campaign as campaigns
 from clm_ml import online_retail_path
 from clm_ml.artifacts import new_box
 from clm_ml.cli import app
 from clm_ml.config import DESTINATIONS
 from clm_ml.destinations import state
+from clm_ml.pipeline import pruning
 from clm_ml.pipeline.scores import scores_schema
 from tests.vendor_readers import read_all, read_members
 
@@ -453,3 +457,123 @@ def test_addresses_need_a_shop_that_knows_addresses(tmp_path):
     assert "secret" not in done.err
     (tmp_path / "never.txt").write_text("customer_id\nc001\nsecret@example.org\n")
     assert export(tmp_path, "list").told["dropped"]["suppressed"] == 1
+
+
+# What is no longer kept
+
+
+@pytest.fixture
+def kept(tmp_path):
+    """Draw a shop whose list of 2025-12-31 is delivered; lists may go after 30 days, horizons take 90."""
+    people = draw_people(["Secret-1"])
+    keys = {"destinations": ["braze", "table"], "list": {"holdout_share": 0.25, "delete_after_days": 30}}
+    draw_shop(tmp_path, people, **keys)
+    draw_scores(people["customer_id"], tmp_path / "scores")
+    assert export(tmp_path, "lists/autumn").code == 0
+    assert run("export", tmp_path / "clm.yaml", "--delivered", tmp_path / "lists/autumn").code == 0
+    return tmp_path
+
+
+def prune(folder, day, *more):
+    return run("prune", folder / "clm.yaml", folder / "lists", "--as-of", day, "--json", *more)
+
+
+@pytest.mark.parametrize("day", ["2026-01-30", "2026-01-31", "2026-03-30"])
+def test_while_its_horizon_runs_a_campaign_stays_whatever_its_days(kept, day):
+    before = everything(kept)
+    done = prune(kept, day)
+    assert everything(kept) == before
+    (campaign,) = done.told["campaigns"]
+    assert (campaign["customers"], campaign["held_out"], campaign["is_due"]) == (24, 6, False)
+    assert (campaign["delete_last"], campaign["goes_on"]) == ("2026-01-30", "2026-03-31")
+    stays = "warning: campaign autumn has customers who were due after 2026-01-30; it stays whole until 2026-03-31.\n"
+    assert done.err == ("" if day == "2026-01-30" else stays)
+
+
+def test_what_is_due_goes_from_lists_ledger_and_memory_and_only_counts_stay(kept):
+    before = everything(kept)
+    looked = prune(kept, "2026-03-31", "--dry-run")
+    assert everything(kept) == before
+    done = prune(kept, "2026-03-31")
+    assert {**done.told, "is_done": False} == looked.told
+    assert (done.told["boxes"], done.told["delivered"]) == ({str(kept / "lists/autumn"): 6}, {"braze": 24})
+    (manifest,) = (path for path in (kept / "lists").rglob("*") if path.is_file())
+    facts = json.loads(manifest.read_text())["facts"]
+    assert (facts["campaign"], facts["contact"], facts["pruned_on"]) == ("autumn", 18, "2026-03-31")
+    assert list((kept / "delivered").iterdir()) == []
+    ledger = (kept / "ledger.db").read_bytes()
+    assert b"Secret-1" in before["ledger.db"]
+    assert b"Secret-1" not in ledger
+    with sqlite3.connect(kept / "ledger.db") as connection:
+        assert connection.execute("SELECT * FROM pruned ORDER BY arm").fetchall() == [
+            ("autumn", "contact", 18, "2026-03-31"), ("autumn", "holdout", 6, "2026-03-31"),
+        ]  # fmt: skip
+    after = everything(kept)
+    again = prune(kept, "2026-04-01")
+    assert (again.told["campaigns"], again.told["boxes"], again.told["delivered"]) == ([], {}, {})
+    assert everything(kept) == after
+
+
+def test_of_a_pruned_campaign_nothing_is_measured_or_listed_anew(kept):
+    prune(kept, "2026-03-31")
+    told = "campaign 'autumn' was pruned on 2026-03-31, and nobody remembers who was held out of it; choose another"
+    assert one_sentence(export(kept, "lists/again"), 16, told)
+    told = "campaign 'autumn' was pruned on 2026-03-31: nobody remembers who was in it"
+    assert one_sentence(run("measure", kept / "clm.yaml", "autumn"), 16, told)
+    assert export(kept, "lists/winter", campaign="winter").code == 0
+
+
+def test_a_campaign_that_has_gone_on_stays_whole_and_others_go(kept):
+    draw_scores(draw_people(["Secret-1", "late"])["customer_id"], kept / "later", "2026-06-01")
+    asked = ("export", kept / "clm.yaml", "--scores", kept / "later", "--force")
+    assert run(*asked, "--campaign", "summer", "--out", kept / "lists/summer").code == 0
+    assert run("export", kept / "clm.yaml", "--delivered", kept / "lists/summer").code == 0
+    done = prune(kept, "2026-07-15")
+    assert [row["campaign"] for row in done.told["campaigns"] if row["is_due"]] == ["autumn"]
+    assert list(done.told["boxes"]) == [str(kept / "lists/autumn")]
+    told = prune(kept, "2026-08-29").told  # nobody of the summer is free, nobody was told of the autumn since
+    assert (told["campaigns"][0]["goes_on"], told["boxes"]) == ("2026-08-30", {})
+    assert len(read_all(kept / "lists/summer", "braze")["contact"]) > 0
+
+
+def test_what_prune_tells_a_person(kept):
+    done = run("prune", kept / "clm.yaml", kept / "lists", "--as-of", "2026-03-31", "--dry-run")
+    assert done.out.splitlines() == [
+        "campaign autumn: 24 customers, 6 of them held out; can be measured no more",
+        f"list box {kept / 'lists/autumn'}: 6 files; its manifest stays",
+        "braze: 24 rows of what was delivered",
+        "would go as of 2026-03-31: assignments 24, list boxes 1, delivered rows 24",
+    ]
+    assert run("prune", kept / "clm.yaml", "--as-of", "2026-03-31").out.splitlines()[-1] == (
+        "removed as of 2026-03-31: assignments 24, list boxes 0, delivered rows 24"
+    )
+    assert one_sentence(run("prune", kept / "clm.yaml", kept / "no", "--as-of", "2026-03-31"), 15, "there is no folder")
+    assert one_sentence(run("prune", kept / "clm.yaml", "--as-of", "soon"), 13, "a day is written YYYY-MM-DD")
+    assert run("prune", kept / "clm.yaml").code == 2
+
+
+def test_a_list_box_that_is_not_as_it_was_written_is_not_emptied_but_told(kept):
+    (kept / "lists/autumn/notes.txt").write_text("mine")
+    done = prune(kept, "2026-03-31")
+    assert done.told["boxes"] == {}
+    assert "notes.txt was not there when it was written. It is due: remove it by hand." in done.err
+    assert (kept / "lists/autumn/notes.txt").exists()
+
+
+def test_a_prune_that_is_stopped_anywhere_is_finished_by_the_next(kept, monkeypatch):
+    whole = kept.parent / "whole"
+    shutil.copytree(kept, whole)
+    prune(whole, "2026-03-31")
+    for place in ("_empty", "_forget_delivered", "Ledger.forget"):
+        with monkeypatch.context() as patch:
+            home, _, name = place.rpartition(".")
+            patch.setattr(
+                campaigns.Ledger if home else pruning, name, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
+            )
+            assert prune(kept, "2026-03-31").code == 130
+            assert b"Secret-1" in (kept / "ledger.db").read_bytes()
+    prune(kept, "2026-03-31")
+    assert {name: text for name, text in everything(kept).items() if name != "ledger.db"} == {
+        name: text for name, text in everything(whole).items() if name != "ledger.db"
+    }
+    assert b"Secret-1" not in (kept / "ledger.db").read_bytes()

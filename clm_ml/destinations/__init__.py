@@ -5,7 +5,7 @@ from clm_ml.destinations.fields import CONTACT_FIELDS, cleared
 from clm_ml.destinations.finding import find_destination, find_destinations, yaml_of
 from clm_ml.destinations.rows import Order
 from clm_ml.destinations.schema import Destination
-from clm_ml.destinations.state import key_of, read_state, remember
+from clm_ml.destinations.state import forget_delivered, key_of, read_state, remember
 from clm_ml.destinations.steps import hash_email
 from clm_ml.destinations.writing import write_csv
 
@@ -18,6 +18,7 @@ __all__ = [
     "cleared",
     "find_destination",
     "find_destinations",
+    "forget_delivered",
     "hash_email",
     "key_of",
     "read_state",

@@ -8,6 +8,7 @@ from clm_ml.pipeline.exporting import Exported, Listed, export, rank
 from clm_ml.pipeline.measuring import MeasuredCampaigns, measure_campaigns
 from clm_ml.pipeline.measuring_stages import Staged, cohorts, kpis, measure_stages
 from clm_ml.pipeline.migrating import Migrated, transitions, transitions_files
+from clm_ml.pipeline.pruning import Pruned, prune
 from clm_ml.pipeline.scoring import Scored, score
 from clm_ml.pipeline.segmenting import Segmented, segment, segment_files
 from clm_ml.pipeline.training import Trained, train, train_box
@@ -23,6 +24,7 @@ __all__ = [
     "MeasuredCampaigns",
     "Migrated",
     "Progress",
+    "Pruned",
     "Scored",
     "Segmented",
     "Staged",
@@ -39,6 +41,7 @@ __all__ = [
     "measure_campaigns",
     "measure_stages",
     "propose_config",
+    "prune",
     "rank",
     "score",
     "segment",

@@ -90,6 +90,7 @@ def rank(scores: pd.DataFrame, tables: Tables, config: Config, campaign: str) ->
     """
     refuse_bad_name(campaign)
     with open_ledger(config.path(config.list.ledger), only_look=True) as ledger:
+        ledger.refuse_pruned(campaign)
         day = pd.Timestamp(scores["as_of"].max()).date().isoformat()
         suppressed = find_suppressed(config, tables)
         ranked, warnings = _ranked(scores, day, tables, config, campaign, ledger, suppressed)
@@ -124,6 +125,7 @@ def export(
     progress("ranking", 0, 1)
     suppressed = find_suppressed(config, tables)
     with open_ledger(config.path(config.list.ledger)) as ledger:
+        ledger.refuse_pruned(campaign)
         day = str(box.facts["as_of"])
         ranked, warnings = _ranked(_read_scores(box), day, tables, config, campaign, ledger, suppressed)
         ranked = _with_reasons(ranked, box, tables, config)
