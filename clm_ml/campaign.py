@@ -165,7 +165,8 @@ class Ledger:
         rows = self._connection.execute(
             "SELECT *, max(date(delete_last, '1 day'), ends_on) FROM (SELECT campaign, count(*), sum(arm = ?), "
             "min(delete_after), max(delete_after) AS delete_last, "
-            "max(date(sent_on, horizon_days || ' days')) AS ends_on FROM assignments GROUP BY campaign ORDER BY campaign)",
+            "max(date(sent_on, horizon_days || ' days')) AS ends_on "
+            "FROM assignments GROUP BY campaign ORDER BY campaign)",
             (HOLDOUT,),
         )
         return pd.DataFrame(rows.fetchall(), columns=list(columns))
