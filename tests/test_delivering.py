@@ -152,11 +152,13 @@ def test_a_nasty_shop_is_exported_to_every_destination_and_read_by_every_vendor(
 def test_keys_that_begin_like_formulas_are_told_without_showing_them(shop):
     done = export(shop, "list", "--destination", "braze")
     assert done.err == (
+        "warning: 3 customer ids begin like a formula; do not open the list's own files in a spreadsheet, but those of "
+        "table.\n"
         "warning: braze: 3 keys begin like a formula; do not open its files in a spreadsheet, or refuse such keys with "
         "--strict.\n"
     )
     strict = export(shop, "strict", "--destination", "braze", "--strict")
-    assert strict.err == (
+    assert strict.err.partition("\n")[2] == (
         "warning: braze: 3 rows are not in its files (begins like a formula 3); see braze/invalid.csv.\n"
     )
     assert strict.told["destinations"]["braze"]["invalid"] == {"begins like a formula": 3}
@@ -498,6 +500,7 @@ def test_what_is_due_goes_from_lists_ledger_and_memory_and_only_counts_stay(kept
     assert {**done.told, "is_done": False} == looked.told
     assert (done.told["boxes"], done.told["delivered"]) == ({str(kept / "lists/autumn"): 6}, {"braze": 24})
     (manifest,) = (path for path in (kept / "lists").rglob("*") if path.is_file())
+    assert stat.S_IMODE(manifest.stat().st_mode) == stat.S_IMODE((kept / "ledger.db").stat().st_mode) == 0o600
     facts = json.loads(manifest.read_text())["facts"]
     assert (facts["campaign"], facts["contact"], facts["pruned_on"]) == ("autumn", 18, "2026-03-31")
     assert list((kept / "delivered").iterdir()) == []

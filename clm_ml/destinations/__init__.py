@@ -3,6 +3,7 @@
 from clm_ml.destinations.delivery import DIGESTS, Outcome, write_destination
 from clm_ml.destinations.fields import CONTACT_FIELDS, cleared
 from clm_ml.destinations.finding import find_destination, find_destinations, yaml_of
+from clm_ml.destinations.refusing import is_like_a_formula
 from clm_ml.destinations.rows import Order
 from clm_ml.destinations.schema import Destination
 from clm_ml.destinations.state import forget_delivered, key_of, read_state, remember
@@ -20,6 +21,7 @@ __all__ = [
     "find_destinations",
     "forget_delivered",
     "hash_email",
+    "is_like_a_formula",
     "key_of",
     "read_state",
     "remember",

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from clm_ml.artifacts import Box, new_box, open_box, refuse_existing
 from clm_ml.campaign import CONTACT, HOLDOUT, Ledger, assign_arms, open_ledger, refuse_bad_name
 from clm_ml.config import Config
-from clm_ml.destinations import Order, Outcome, write_csv
+from clm_ml.destinations import Order, Outcome, is_like_a_formula, write_csv
 from clm_ml.engine import BATCH_ROWS
 from clm_ml.errors import CampaignError, ModelError
 from clm_ml.features import build_features
@@ -131,6 +131,7 @@ def export(
         ranked = _with_reasons(ranked, box, tables, config)
         arms = _arms(ranked, config, campaign, ledger.arms(campaign))
         arms |= ledger.record(_ledger_rows(ranked, arms, config, campaign))
+    warnings += _doubtful(ranked.customers["customer_id"])
     listed = replace(_listed(ranked, arms, campaign, warnings), suppressed=suppressed)
     going = _going(listed, arms, order)
     del ranked, arms
@@ -258,6 +259,13 @@ def _listed(ranked: Ranked, arms: Mapping[str, str], campaign: str, warnings: tu
     arm = rows["arm"]
     contact, holdout = (rows[arm == name].reset_index(drop=True) for name in (CONTACT, HOLDOUT))
     return Listed(campaign, contact, holdout, ranked.dropped, warnings)
+
+
+def _doubtful(customer_ids: pd.Series[str]) -> tuple[str, ...]:
+    """Warn of ids that a spreadsheet would run: the list's own files are for machines, and never altered."""
+    count = sum(map(is_like_a_formula, customer_ids))
+    told = "begin like a formula; do not open the list's own files in a spreadsheet, but those of table."
+    return (f"{count:,} customer ids {told}",) if count else ()
 
 
 def _write(hidden: Path, listed: Listed) -> list[Path]:
