@@ -22,10 +22,13 @@ from clm_ml import campaign as campaigns
 from clm_ml import online_retail_path
 from clm_ml.artifacts import new_box
 from clm_ml.cli import app
-from clm_ml.config import DESTINATIONS
+from clm_ml.config import DESTINATIONS, load_config
 from clm_ml.destinations import state
+from clm_ml.errors import ConfigError
 from clm_ml.pipeline import pruning
 from clm_ml.pipeline.scores import scores_schema
+from clm_ml.pipeline.suppressing import find_suppressed
+from clm_ml.tables import read_tables
 from tests.vendor_readers import read_all, read_members
 
 DAY = "2025-12-31"
@@ -379,14 +382,15 @@ def hashed(address):
     return hashlib.sha256(address.encode()).hexdigest()
 
 
-@pytest.fixture
-def few(tmp_path):
+@pytest.fixture(scope="module")
+def few(tmp_path_factory):
     """Draw six customers of whom two share an address and one has none; id c1 is known by a phone alone."""
+    folder = tmp_path_factory.mktemp("few")
     people = draw_people(["c1", "c2", "c3", "c4", "c5", "c6"], count=6)
     people["email"] = [None, " Anna@Example.org", "anna@example.org ", "bob@example.org", "eva@example.org", "x@x.org"]
-    draw_shop(tmp_path, people, destinations=["table"], list={"holdout_share": 0, "suppress": "never.txt"})
-    draw_scores(people["customer_id"], tmp_path / "scores")
-    return tmp_path
+    draw_shop(folder, people, destinations=["table"], list={"holdout_share": 0, "suppress": "never.txt"})
+    draw_scores(people["customer_id"], folder / "scores")
+    return folder, load_config(folder / "clm.yaml"), read_tables(load_config(folder / "clm.yaml"))
 
 
 @pytest.mark.parametrize(
@@ -407,23 +411,41 @@ def few(tmp_path):
     ],
 )  # fmt: skip
 def test_whom_the_suppression_file_names_in_whichever_way_is_never_listed(few, text, left, rows, found):
-    (few / "never.txt").write_text(text, encoding="utf-8")
-    done = export(few, "list")
-    assert done.code == 0, done.err
-    assert ids_of(few / "list/contact.csv") == left.split()
-    assert done.told["suppressed"] == {"rows": rows, "found": found}
-    assert done.told["dropped"]["suppressed"] == 6 - len(left.split())
-    everywhere = b"".join(everything(few / "list").values()) + done.out.encode() + done.err.encode()
-    assert b"nobody@example.org" not in everywhere
-    assert hashed("nobody@example.org").encode() not in everywhere
+    folder, config, tables = few
+    (folder / "never.txt").write_text(text, encoding="utf-8")
+    never = find_suppressed(config, tables)
+    assert {"c1", "c2", "c3", "c4", "c5", "c6"} - never.customers == set(left.split())
+    assert never.facts() == {"rows": rows, "found": found}
+    assert "@" not in repr(never)
 
 
 def test_what_the_suppression_file_was_taken_for_is_told_and_so_is_one_that_names_nobody(few):
-    asked = ("export", few / "clm.yaml", "--scores", few / "scores", "--campaign", "autumn", "--out", few / "list")
-    (few / "never.txt").write_text(f"c1\n{hashed('bob@example.org')}\n{hashed('no@example.org')}\n")
-    assert "never to list: customer ids 1, hashed addresses 2 (1 of them customers')\n" in run(*asked).out
-    (few / "never.txt").write_text(hashed("no@example.org"))
-    assert run(*asked, "--force").err == (
+    folder, *_ = few
+    asked = (
+        "export",
+        folder / "clm.yaml",
+        "--scores",
+        folder / "scores",
+        "--campaign",
+        "autumn",
+        "--out",
+        folder / "list",
+    )
+    (folder / "never.txt").write_text(f"c1\n{hashed('bob@example.org')}\nnobody@example.org\n")
+    done = run(*asked, "--json")
+    assert ids_of(folder / "list/contact.csv") == ["c2", "c3", "c5", "c6"]
+    assert done.told["suppressed"] == {
+        "rows": {"customer_id": 1, "sha256": 1, "email": 1},
+        "found": {"sha256": 1, "email": 0},
+    }
+    assert done.told["dropped"]["suppressed"] == 2
+    everywhere = b"".join(everything(folder / "list").values()) + done.out.encode() + done.err.encode()
+    assert b"nobody@example.org" not in everywhere
+    assert hashed("nobody@example.org").encode() not in everywhere
+    (folder / "never.txt").write_text(hashed("no@example.org"))
+    done = run(*asked, "--force")
+    assert "never to list: hashed addresses 1 (0 of them customers')\n" in done.out
+    assert done.err == (
         "warning: list.suppress has hashed addresses 1 (0 of them customers'), and nobody who is scored is among them: "
         "look at it.\n"
     )
@@ -440,13 +462,15 @@ def test_what_the_suppression_file_was_taken_for_is_told_and_so_is_one_that_name
     ],
 )  # fmt: skip
 def test_a_bad_suppression_file_is_one_sentence_that_shows_nobody(few, text, told):
-    (few / "never.txt").write_bytes(text)
-    done = export(few, "list")
-    assert one_sentence(done, 11, told)
-    assert "secret" not in done.err
-    assert not (few / "list").exists()
-    (few / "never.txt").unlink()
-    assert one_sentence(export(few, "list"), 11, "never.txt cannot be read")
+    folder, config, tables = few
+    (folder / "never.txt").write_bytes(text)
+    with pytest.raises(ConfigError) as error:
+        find_suppressed(config, tables)
+    assert told in str(error.value)
+    assert "secret" not in str(error.value)
+    (folder / "never.txt").unlink()
+    with pytest.raises(ConfigError, match=r"never\.txt cannot be read; nobody is listed without it"):
+        find_suppressed(config, tables)
 
 
 def test_addresses_need_a_shop_that_knows_addresses(tmp_path):
@@ -464,16 +488,22 @@ def test_addresses_need_a_shop_that_knows_addresses(tmp_path):
 # What is no longer kept
 
 
-@pytest.fixture
-def kept(tmp_path):
+@pytest.fixture(scope="module")
+def delivered_shop(tmp_path_factory):
     """Draw a shop whose list of 2025-12-31 is delivered; lists may go after 30 days, horizons take 90."""
+    folder = tmp_path_factory.mktemp("delivered")
     people = draw_people(["Secret-1"])
     keys = {"destinations": ["braze", "table"], "list": {"holdout_share": 0.25, "delete_after_days": 30}}
-    draw_shop(tmp_path, people, **keys)
-    draw_scores(people["customer_id"], tmp_path / "scores")
-    assert export(tmp_path, "lists/autumn").code == 0
-    assert run("export", tmp_path / "clm.yaml", "--delivered", tmp_path / "lists/autumn").code == 0
-    return tmp_path
+    draw_shop(folder, people, **keys)
+    draw_scores(people["customer_id"], folder / "scores")
+    assert export(folder, "lists/autumn").code == 0
+    assert run("export", folder / "clm.yaml", "--delivered", folder / "lists/autumn").code == 0
+    return folder
+
+
+@pytest.fixture
+def kept(delivered_shop, tmp_path):
+    return shutil.copytree(delivered_shop, tmp_path / "kept")
 
 
 def prune(folder, day, *more):
