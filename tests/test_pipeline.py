@@ -16,7 +16,7 @@ import clm_ml as clm
 from clm_ml.artifacts import open_box
 from clm_ml.config import Task
 from clm_ml.engine import embedded
-from clm_ml.errors import ArtifactError, CampaignError, ConfigError, ModelError, TimelineError
+from clm_ml.errors import ArtifactError, CampaignError, ConfigError, DataError, ModelError, TimelineError
 from clm_ml.evaluation import judge_as_of
 from clm_ml.examples import Examples, collect_examples, training_as_ofs
 from clm_ml.keeping import Kept
@@ -495,5 +495,13 @@ def test_where_the_config_says_so_nobody_is_scored_whom_no_list_may_hold(shop, b
     facts = open_box(tmp_path / "permitted", "scores").facts
     assert (facts["scores_of"], facts["not_scored"]) == ("permitted", done.not_scored)
     assert facts["customers"] == done.customers == int(rest.sum())
+    monkeypatch.undo()
+    one = known.loc[has_none, "customer_id"].iloc[0]
+    with pytest.raises(DataError, match="are of those whom a list may hold, and this customer_id is not among them"):
+        clm.customer(shop, one, scores=tmp_path / "permitted")
+    (tmp_path / "never.txt").write_text("\n".join(known["customer_id"]))
+    with pytest.raises(CampaignError, match=r"nobody is left to score \(suppressed [0-9]+\); see list.scores_of"):
+        score(shop.model_copy(update={"list": plan}), box, tmp_path / "nobody", reasons=0)
+    assert not (tmp_path / "nobody").exists()
     with pytest.raises(CampaignError, match=r"has scores of everyone, and list\.scores_of takes only those"):
         clm.export(shop.model_copy(update={"list": plan}), tmp_path / "everyone", "autumn", tmp_path / "list")

@@ -9,6 +9,7 @@ import narwhals as nw
 import pandas as pd
 
 from clm_ml.config import Config
+from clm_ml.errors import CampaignError
 from clm_ml.pipeline.suppressing import find_suppressed
 from clm_ml.ranking import find_forbidden
 from clm_ml.snapshot import Prepared, take_snapshot
@@ -32,7 +33,11 @@ def find_consent(tables: Tables) -> pd.DataFrame | None:
 
 
 def find_permitted(config: Config, prepared: Prepared, day: int) -> tuple[nw.LazyFrame[Any], dict[str, int]]:
-    """Find whom a list may hold of those known at an as_of, and count the others by the first reason against them."""
+    """Find whom a list may hold of those known at an as_of, and count the others by the first reason against them.
+
+    Raises:
+        CampaignError: if that is nobody.
+    """
     tables = prepared.tables
     suppressed, consent = find_suppressed(config, tables).customers, find_consent(tables)
     consent = None if consent is None else consent.set_index("customer_id")  # once, for all batches
@@ -43,4 +48,7 @@ def find_permitted(config: Config, prepared: Prepared, day: int) -> tuple[nw.Laz
         others.update({str(step): int(count) for step, count in (falls & (falls.cumsum(axis=1) == 1)).sum().items()})
         permitted.append(known[~falls.any(axis=1)])
     who = pd.concat(permitted, ignore_index=True)
+    if who.empty:
+        told = ", ".join(f"{step} {count:,}" for step, count in others.items() if count)
+        raise CampaignError(f"nobody is left to score ({told}); see list.scores_of in the config.")
     return tables.engine.keep(tables.engine.given(who)), dict(others)

@@ -143,6 +143,11 @@ def _model(
 
 def _row_of(box: Box, customer_id: str) -> dict[str, Any]:
     rows = pq.read_table(box.path(SCORES), filters=[("customer_id", "=", customer_id)]).to_pylist()
+    if not rows and box.facts.get("scores_of") == "permitted":
+        raise DataError(
+            f"the scores of {box.facts['as_of']} are of those whom a list may hold, and this customer_id is not among "
+            "them; leave --scores out."
+        )
     if not rows:
         raise DataError(f"the scores of {box.facts['as_of']} hold nobody with this customer_id; score again.")
     row: dict[str, Any] = rows[0]
