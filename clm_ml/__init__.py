@@ -9,8 +9,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from clm_ml.on_demand import on_demand
 
 if TYPE_CHECKING:
     from clm_ml.config import Config, load_config
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from clm_ml.errors import ClmError
     from clm_ml.lifecycle import playbook, vocabularies
     from clm_ml.measuring import measure, put_together
-    from clm_ml.model import Model, OrderClassifier, load_model
+    from clm_ml.model import Model, load_model
+    from clm_ml.model.classifier import OrderClassifier
     from clm_ml.pipeline import (
         backtest,
         check,
@@ -77,7 +79,8 @@ _HOMES = {
     "errors": ("ClmError",),
     "lifecycle": ("playbook", "vocabularies"),
     "measuring": ("measure", "put_together"),
-    "model": ("Model", "OrderClassifier", "load_model"),
+    "model": ("Model", "load_model"),
+    "model.classifier": ("OrderClassifier",),
     "pipeline": (
         "backtest",
         "check",
@@ -97,15 +100,5 @@ _HOMES = {
     ),
     "tables": ("Tables", "read_tables"),
 }
-_ROOMS = {name: room for room, names in _HOMES.items() for name in names}
-
-
-def __getattr__(name: str) -> Any:
-    """Import a public name when it is first asked for, so that the command line answers at once."""
-    if name not in _ROOMS:
-        raise AttributeError(f"module 'clm_ml' has no attribute {name!r}")
-    return getattr(import_module(f"clm_ml.{_ROOMS[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+# What is not asked for is not imported: the command line answers at once.
+__getattr__, __dir__ = on_demand(__name__, _HOMES)

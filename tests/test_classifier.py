@@ -6,7 +6,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.utils.estimator_checks import check_estimator
 
-from clm_ml.model import OrderClassifier
+from clm_ml.model.classifier import OrderClassifier
 
 
 def test_the_classifier_keeps_every_promise_of_scikit_learn():

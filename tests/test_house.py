@@ -83,6 +83,13 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
     assert done.stdout.split() == []
 
 
+def test_scoring_waits_for_no_library_that_only_learning_needs() -> None:
+    rooms = "from clm_ml.pipeline import score; import clm_ml.model"
+    told = f"import sys; {rooms}; print(*[name for name in {HEAVY} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+    assert not {"lightgbm", "sklearn", "matplotlib", "mlflow"} & set(done.stdout.split())
+
+
 def test_help_answers_at_once() -> None:
     """In the processor's time beyond Python's own start, since the wall's depends on who else is at work."""
     beyond = min(seconds("-m", "clm_ml", "--help") for _ in range(3)) - min(seconds("-c", "pass") for _ in range(3))

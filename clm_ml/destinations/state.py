@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from clm_ml.artifacts import whole_file
 from clm_ml.destinations.writing import line
-from clm_ml.engine import BATCH_ROWS
+from clm_ml.engine import BATCH_ROWS, parquet_writer
 from clm_ml.errors import ArtifactError
 
 __all__ = ["Delivered", "RowDigest", "forget_delivered", "key_of", "new_state", "read_state", "remember"]
@@ -92,7 +92,7 @@ def _rows(path: Path) -> Iterator[tuple[bytes, Delivered]]:
 @contextmanager
 def new_state(path: Path) -> Iterator[Callable[[Rows], None]]:
     """Write a state as rows come, a batch at a time; the same batches give the same bytes."""
-    with pq.ParquetWriter(path, SCHEMA, compression="zstd") as writer:
+    with parquet_writer(path, SCHEMA) as writer:
 
         def write(rows: Rows) -> None:
             columns = ([key for key, _ in rows], [row.digest for _, row in rows], [row.campaign for _, row in rows])

@@ -1,6 +1,6 @@
 """Opens DuckDB or Spark, reads sources, and gives integer days and exact money to every table."""
 
-from clm_ml.engine.batches import BATCH_ROWS
+from clm_ml.engine.batches import BATCH_ROWS, parquet_writer
 from clm_ml.engine.delivering import Target, open_target
 from clm_ml.engine.embedded import Engine, open_embedded
 from clm_ml.engine.expression import quoted
@@ -22,6 +22,7 @@ __all__ = [
     "open_engine",
     "open_store",
     "open_target",
+    "parquet_writer",
     "quoted",
     "spark_failure",
 ]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-__all__ = ["BATCH_ROWS", "OnBatch", "rechunked", "write_batches"]
+__all__ = ["BATCH_ROWS", "OnBatch", "parquet_writer", "rechunked", "write_batches"]
 
 BATCH_ROWS = 65_536
 
@@ -36,8 +36,17 @@ def rechunked(batches: Iterable[pa.RecordBatch], rows: int = BATCH_ROWS) -> Iter
         yield pa.Table.from_batches(held).combine_chunks().to_batches()[0]
 
 
+def parquet_writer(path: Path, schema: pa.Schema, compression: str = "zstd") -> pq.ParquetWriter:
+    """Open a Parquet file for batches of rows; only words that repeat are kept in dictionaries.
+
+    Numbers hardly repeat, and looking for those that do took longer than all else that is written.
+    """
+    words = [field.name for field in schema if pa.types.is_string(field.type) and field.name != "customer_id"]
+    return pq.ParquetWriter(path, schema, compression=compression, use_dictionary=words)
+
+
 def write_batches(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch], compression: str = "zstd") -> None:
     """Write a stream to one Parquet file, a row group a batch."""
-    with pq.ParquetWriter(path, schema, compression=compression) as writer:
+    with parquet_writer(path, schema, compression) as writer:
         for batch in batches:
             writer.write_table(pa.Table.from_batches([batch]).cast(schema))

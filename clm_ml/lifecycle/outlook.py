@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from clm_ml.config import SegmentRules
 
@@ -88,7 +88,7 @@ def size_forecast(expected: Expected, past: Sequence[Past], rules: SegmentRules)
     new, new_variance = _newcomers(past)
     season = _season(expected, past) * expected.now.sum() ** 2
     middle = expected.sizes + new
-    reach = norm.ppf((1 + _INTERVAL) / 2) * np.sqrt(expected.variance + season + new_variance)
+    reach = ndtri((1 + _INTERVAL) / 2) * np.sqrt(expected.variance + season + new_variance)
     return pd.DataFrame(
         {
             "phase": list(rules.phases.values()),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Any
 
-from scipy.stats import norm
+from scipy.special import ndtr, ndtri
 
 from clm_ml.measuring.arms import Arm
 
@@ -69,7 +69,7 @@ def z_of(confidence: float) -> float:
     >>> round(z_of(0.95), 3)
     1.96
     """
-    return float(norm.ppf((1 + confidence) / 2))
+    return float(ndtri((1 + confidence) / 2))
 
 
 def wilson(successes: Any, trials: Any, z: float) -> tuple[Any, Any]:
@@ -178,4 +178,4 @@ def chance_of(interval_at: Callable[[float], Interval]) -> float:
     for _ in range(60):
         middle = (low + high) / 2
         low, high = (middle, high) if interval_at(middle).excludes() else (low, middle)
-    return float(2 * norm.sf(low))
+    return float(2 * ndtr(-low))

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.linear_model import LogisticRegression
 
 from clm_ml.config import USUAL_SEGMENTS, Lapse, SegmentRules
 from clm_ml.examples import draw_evenly, standing_ahead
@@ -243,6 +242,8 @@ def _fit_ordering(rows: pd.DataFrame, lifecycle: Lifecycle) -> Ordering | None:
     centres, spreads = numbers.mean(axis=0), numbers.std(axis=0)
     spreads[spreads == 0] = 1.0
     given = np.hstack([(numbers - centres) / spreads, now])
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 - takes long, and only learning needs it
+
     fitted = LogisticRegression(C=0.1, max_iter=200, tol=1e-3).fit(given, ahead)
     weights = fitted.coef_[:, : len(centres)] / spreads
     levels = fitted.coef_[:, len(centres) :] + (fitted.intercept_ - weights @ centres)[:, None]

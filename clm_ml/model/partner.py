@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.linear_model import LogisticRegression
 
 from clm_ml.examples import draw_evenly
 from clm_ml.features import FADING_DAYS
@@ -127,6 +126,8 @@ def fit_partner(features: pd.DataFrame, ordered: Any, terms: Sequence[str] = RFM
 
     So many examples say enough of so few numbers, and are drawn evenly from those sorted by as_of and customer.
     """
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 - takes long, and only learning needs it
+
     rows = draw_evenly(features.assign(ordered=np.asarray(ordered)), _MOST)
     values = _values(rows, terms)
     centres, spreads = values.mean(axis=0), values.std(axis=0)

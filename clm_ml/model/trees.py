@@ -10,9 +10,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import lightgbm as lgb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -21,6 +20,9 @@ from clm_ml.errors import ArtifactError
 from clm_ml.memory import give_back_memory
 from clm_ml.model.blocks import blocks
 from clm_ml.model.forest import Forest, read_forest
+
+if TYPE_CHECKING:
+    from lightgbm import Booster
 
 __all__ = ["Growth", "Trees", "fit_trees", "usual_growth"]
 
@@ -83,8 +85,10 @@ class Trees:
         return read_forest(self.texts)
 
     @cached_property
-    def boosters(self) -> list[lgb.Booster]:
+    def boosters(self) -> list[Booster]:
         """Let LightGBM read the texts: it alone knows what each feature contributes."""
+        import lightgbm as lgb  # noqa: PLC0415 - as in `_grow`
+
         try:
             return [lgb.Booster(model_str=text) for text in self.texts]
         except lgb.basic.LightGBMError:
@@ -141,6 +145,8 @@ def fit_trees(
 
 
 def _grow(features: pd.DataFrame, label: Any, params: Mapping[str, Any], growth: Growth, seed: int) -> tuple[str, ...]:
+    import lightgbm as lgb  # noqa: PLC0415 - takes longer than most commands, of which few learn or give reasons
+
     # Arrow columns are read where they lie, whatever their types; a matrix would be a copy, four times as large.
     numbers = pa.table({column: pa.array(features[column].to_numpy()) for column in features})
     data = lgb.Dataset(numbers, np.asarray(label, dtype=np.float64), feature_name=numbers.column_names)

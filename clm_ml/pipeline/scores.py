@@ -11,9 +11,9 @@ from typing import Any, Literal
 import narwhals as nw
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from clm_ml.config import USUAL_SEGMENTS, SegmentRules
+from clm_ml.engine import parquet_writer
 from clm_ml.features import build_features
 from clm_ml.model import QUANTILES, REASONS, Model, ahead_columns
 from clm_ml.progress import Progress
@@ -111,7 +111,7 @@ def write_scores(
             scores = scores.join(told, on="customer_id", how="left")
         else:
             scores = scores.with_columns(*(nw.lit(None, nw.String).alias(name) for name in REASONS))
-        with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        with parquet_writer(path, schema) as writer:
             for batch in engine.batches(scores.select(*schema.names), "customer_id"):
                 rows = pa.Table.from_batches([batch]).cast(schema)
                 parts.append(_by_segment(rows))

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from clm_ml.artifacts import refuse_existing_file, whole_file
 from clm_ml.config import Config
+from clm_ml.engine import parquet_writer
 from clm_ml.errors import UsageError
 from clm_ml.keeping import read_kept_tables
 from clm_ml.lifecycle import border_words, census, grid, phases_of, place, rule_words, tally
@@ -208,7 +209,7 @@ def _told(tallies: Sequence[pd.DataFrame], config: Config, day: int, borders: _B
 def _write_history(
     prepared: Prepared, config: Config, days: Sequence[int], borders: _Borders, path: Path, progress: Progress
 ) -> list[pd.DataFrame]:
-    with pq.ParquetWriter(path, HISTORY, compression="zstd") as writer:
+    with parquet_writer(path, HISTORY) as writer:
         path.chmod(0o600)  # it tells of people
         return _walk(prepared, config, days, borders, writer, progress)
 
