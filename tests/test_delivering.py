@@ -572,7 +572,7 @@ def test_a_campaign_that_has_gone_on_stays_whole_and_others_go(kept):
 def test_what_prune_tells_a_person(kept):
     done = run("prune", kept / "clm.yaml", kept / "lists", "--as-of", "2026-03-31", "--dry-run")
     assert done.out.splitlines() == [
-        "campaign autumn: 24 customers, 6 of them held out; can be measured no more",
+        "campaign autumn: 24 customers, 6 of them held out; goes, and can be measured no more",
         f"list box {kept / 'lists/autumn'}: 6 files; its manifest stays",
         "braze: 24 rows of what was delivered",
         "would go as of 2026-03-31: assignments 24, list boxes 1, delivered rows 24",

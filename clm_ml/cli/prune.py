@@ -23,7 +23,7 @@ def prune(
         str, typer.Option("--as-of", metavar="DAY", help="ISO day; what was to be deleted after an earlier one goes.")
     ],
     lists: Annotated[
-        list[Path] | None, typer.Argument(metavar="[DIR]…", help="Folders in which list boxes lie, at any depth.")
+        list[Path] | None, typer.Argument(metavar="DIR…", help="Folders in which list boxes lie, at any depth.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would go.")] = False,
     as_json: Json = False,
@@ -47,7 +47,7 @@ def _tell(answer: Answer, done: Pruned) -> None:
         answer.warn(warning)
     for row in done.campaigns.to_dict("records"):
         size = f"{row['customers']:,} customers, {row['held_out']:,} of them held out"
-        goes = "can be measured no more" if row["is_due"] else f"stays until {row['goes_on']}"
+        goes = "goes, and can be measured no more" if row["is_due"] else f"stays until {row['goes_on']}"
         answer.say(f"campaign {row['campaign']}: {size}; {goes}")
     for place, files in done.boxes.items():
         answer.say(f"list box {place}: {files:,} files; its manifest stays")
