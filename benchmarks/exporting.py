@@ -1,22 +1,31 @@
 """What exporting a long list to every destination costs: time, peak memory, and rows.
 
-    python benchmarks/exporting.py --customers 1000000 [--memory-limit 512MB]
+    python benchmarks/exporting.py --customers 1000000 [--memory-limit 512MB] [--read braze hubspot]
 
-Everyone is scored, worth a contact and has an address, so the list is as long as it can be. Each step is a process of
-its own: the whole verb to all destinations, saying that it was delivered, and the same again with --changed-only.
+Everyone is scored, worth a contact and has an address, so the list is as long as it can be; ids and reasons are all
+that cells can be: formulas, phones, leading zeros, quotes, line breaks, emoji, text from right to left. Each step is a
+process of its own: the whole verb to all destinations, saying that it was delivered, and the same again with
+--changed-only. With --read the files of some destinations are then read by the tests' readers, which were written from
+the vendors' rules: minutes, and all rows in memory.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from measuring import Figures, run, timed
 
+from clm_ml.config import DESTINATIONS
+
 HERE = Path(__file__).parent
 DAY = "2025-12-31"
+#: What ids and reasons begin with.
+NASTY = ["C", "00", "=SUM(A1)+", "+420 ", "-", "@", 'say "hi", ', "line\nbreak ", "cr\rhere ", "😀 ", "مرحبا "]
 MOST_MB = 2000
 
 
@@ -24,21 +33,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--customers", type=int, default=100_000)
     parser.add_argument("--memory-limit", default="512MB", help="the engine's")
+    parser.add_argument(
+        "--read", nargs="*", default=[], choices=DESTINATIONS, help="read their files by their vendors' rules"
+    )
     parser.add_argument("--step", help=argparse.SUPPRESS)
     parser.add_argument("--shop", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.step:
-        print(json.dumps(STEPS[asked.step](asked.shop)))
+        print(json.dumps((STEPS | READING)[asked.step](asked.shop)))
         return
     with tempfile.TemporaryDirectory() as folder:
         shop = Path(folder)
         draw(shop, asked.customers, asked.memory_limit)
         told = {step: run(HERE / "exporting.py", "--step", step, "--shop", str(shop)) for step in STEPS}
+        read = {step: run(HERE / "exporting.py", "--step", step, "--shop", str(shop)) for step in asked.read}
         size = sum(path.stat().st_size for path in (shop / "list").rglob("*") if path.is_file()) / 1e6
     print_table(told)
     peak = max(figures["mb"] for figures in told.values())
     holds = "holds" if peak <= MOST_MB else "does not hold"
     print(f"\n- MB written by the first export: {size:,.0f}")
+    if read:
+        print(f"- rows taken by the vendors' readers: {sum(figures['rows'] for figures in read.values()):,}")
     print(f"- MB at the peak: {peak:,.0f} (at most {MOST_MB:,}: {holds})")
 
 
@@ -48,9 +63,8 @@ def draw(shop: Path, customers: int, memory_limit: str) -> None:
     import yaml
 
     from clm_ml.artifacts import new_box
-    from clm_ml.config import DESTINATIONS
 
-    whose = f"SELECT 'C' || lpad(range::VARCHAR, 8, '0') AS customer_id, range AS n FROM range({customers})"
+    whose = f"SELECT {NASTY}[1 + range % {len(NASTY)}] || range AS customer_id, range AS n FROM range({customers})"
     _copy(
         f"SELECT customer_id, DATE '2025-10-02' AS ordered_at, 10.0 AS amount FROM ({whose})", shop / "orders.parquet"
     )
@@ -73,7 +87,7 @@ def draw(shop: Path, customers: int, memory_limit: str) -> None:
 
 def _scores() -> str:
     """Write the columns of scores in SQL; what a list does not need is null."""
-    from clm_ml.pipeline.scores import SCHEMA
+    from clm_ml.pipeline.scores import scores_schema
 
     told = {
         "customer_id": "customer_id",
@@ -84,12 +98,13 @@ def _scores() -> str:
         "churn_probability": ".2 + .7 * (hash(n) % 1000) / 1000",
         "expected_value_if_ordering": "1000.0 + n % 977",
         "value_at_risk": "500.0",
-        "reason_1": "'last order ' || (60 + n % 300) || ' days ago, 2.5 times the 49 days expected (raises the risk)'",
+        "reason_1": f"{NASTY}[1 + n % {len(NASTY)}] || ' last order ' || (60 + n % 300) || ' days ago, 2.5 times the "
+        "49 days expected (raises the risk)'",
         "reason_2": "'spent ' || (n % 5000) || ' EUR so far, 0 EUR in the last 90 days (lowers the risk)'",
         "reason_3": "'2 orders so far, 0 in the last 90 days (raises the risk)'",
     }
     kinds = {"string": "VARCHAR", "date32[day]": "DATE", "int8": "TINYINT", "int64": "BIGINT", "double": "DOUBLE"}
-    return ", ".join(f"({told.get(at.name, 'NULL')})::{kinds[str(at.type)]} AS {at.name}" for at in SCHEMA)
+    return ", ".join(f"({told.get(at.name, 'NULL')})::{kinds[str(at.type)]} AS {at.name}" for at in scores_schema())
 
 
 def _copy(rows: str, path: Path) -> None:
@@ -119,11 +134,19 @@ def _deliver(shop: Path) -> Figures:
     return timed(lambda: sum(confirm_delivered(config, shop / "list").values()))
 
 
+def _read(shop: Path, name: str) -> Figures:
+    sys.path.insert(0, str(HERE.parent))
+    from tests.vendor_readers import read_all
+
+    return timed(lambda: sum(map(len, read_all(shop / "list", name).values())))
+
+
 STEPS = {
     "export": lambda shop: _export(shop, "list", False),
     "delivered": _deliver,
     "changed_only": lambda shop: _export(shop, "again", True),
 }
+READING = {name: partial(_read, name=name) for name in DESTINATIONS}
 NAMES = {
     "export": "export to all destinations",
     "delivered": "say that it was delivered",

@@ -25,7 +25,16 @@ from typing import Any
 
 from clm_ml.errors import ArtifactError
 
-__all__ = ["Box", "json_text", "new_box", "open_box", "refuse_existing", "refuse_existing_file", "whole_file"]
+__all__ = [
+    "Box",
+    "find_boxes",
+    "json_text",
+    "new_box",
+    "open_box",
+    "refuse_existing",
+    "refuse_existing_file",
+    "whole_file",
+]
 
 MANIFEST = "manifest.json"
 FORMAT = 1
@@ -138,6 +147,20 @@ def open_box(folder: Path, kind: str) -> Box:
             raise ArtifactError(f"{folder} holds {manifest['kind']}, where {kind} is needed.")
         _refuse_altered(folder, manifest["files"])
     return Box(folder, kind, manifest["facts"])
+
+
+def find_boxes(folder: Path, kind: str) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+    """Find the boxes of a kind in a folder, itself or below, with their facts; whether they are whole is not asked.
+
+    Raises:
+        ArtifactError: if there is no such folder.
+    """
+    if not folder.is_dir():
+        raise ArtifactError(f"there is no folder {folder}.")
+    for path in sorted(folder.rglob(MANIFEST)):
+        manifest = _manifest(path.parent)
+        if manifest.get("kind") == kind and isinstance(manifest.get("facts"), dict):
+            yield path.parent, manifest["facts"]
 
 
 def refuse_existing_file(path: Path | None, force: bool) -> None:

@@ -32,6 +32,12 @@ CREATE TABLE IF NOT EXISTS assignments (
     PRIMARY KEY (campaign, customer_id)
 ) WITHOUT ROWID
 """
+_PRUNED = """
+CREATE TABLE IF NOT EXISTS pruned (
+    campaign TEXT NOT NULL, arm TEXT NOT NULL, customers INTEGER NOT NULL, pruned_on TEXT NOT NULL,
+    PRIMARY KEY (campaign, arm)
+) WITHOUT ROWID
+"""
 COLUMNS = (
     "campaign", "customer_id", "arm", "share", "stratum", "rank", "score", "ranked_by", "assigned_at", "sent_on",
     "horizon_days", "delete_after",
@@ -147,6 +153,66 @@ class Ledger:
                 _rows(assigned),
             )
         return self.arms(str(assigned["campaign"].iloc[0])) if len(assigned) else {}
+
+    def terms(self) -> pd.DataFrame:
+        """Tell of each campaign, in the order of the alphabet, how many it has and how long they are to be kept.
+
+        Columns: campaign, customers, held_out, delete_first and delete_last (the first and the last `delete_after`),
+        ends_on, the day its last horizon ends, and goes_on, the day from which it may go: after the last `delete_after`
+        and the last horizon. All days are ISO.
+        """
+        columns = ("campaign", "customers", "held_out", "delete_first", "delete_last", "ends_on", "goes_on")
+        rows = self._connection.execute(
+            "SELECT *, max(date(delete_last, '1 day'), ends_on) FROM (SELECT campaign, count(*), sum(arm = ?), "
+            "min(delete_after), max(delete_after) AS delete_last, "
+            "max(date(sent_on, horizon_days || ' days')) AS ends_on "
+            "FROM assignments GROUP BY campaign ORDER BY campaign)",
+            (HOLDOUT,),
+        )
+        return pd.DataFrame(rows.fetchall(), columns=list(columns))
+
+    def forget(self, campaigns: Sequence[str], day: str) -> None:
+        """Remove campaigns whole, all or none, and keep how many were in each arm.
+
+        SQLite only marks rows as free; here they are overwritten too.
+
+        Args:
+            campaigns: their names; of them only those go that may by then.
+            day: the day (ISO) of removing them.
+        """
+        self._connection.execute("PRAGMA secure_delete = ON")
+        with self._connection:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.execute(_PRUNED)
+            terms = self.terms()
+            for name in terms.loc[(terms["goes_on"] <= day) & terms["campaign"].isin(campaigns), "campaign"]:
+                self._connection.execute(
+                    "INSERT OR REPLACE INTO pruned SELECT campaign, arm, count(*), ? FROM assignments "
+                    "WHERE campaign = ? GROUP BY campaign, arm",
+                    (day, name),
+                )
+                self._connection.execute("DELETE FROM assignments WHERE campaign = ?", (name,))
+
+    def pruned(self) -> dict[str, str]:
+        """Tell the campaigns that were removed, and on which day (ISO)."""
+        there = "SELECT 1 FROM sqlite_master WHERE name = 'pruned'"  # a ledger of which nothing was removed has none
+        if self._connection.execute(there).fetchone() is None:
+            return {}
+        return dict(
+            self._connection.execute("SELECT campaign, max(pruned_on) FROM pruned GROUP BY campaign").fetchall()
+        )
+
+    def refuse_pruned(self, campaign: str) -> None:
+        """Refuse to list a campaign anew of which nobody remembers who was held out.
+
+        Raises:
+            CampaignError: if it was removed.
+        """
+        if (day := self.pruned().get(campaign)) is not None:
+            raise CampaignError(
+                f"campaign {campaign!r} was pruned on {day}, and nobody remembers who was held out of it; choose "
+                "another name."
+            )
 
 
 def _rows(assigned: pd.DataFrame) -> Iterator[tuple[Any, ...]]:

@@ -20,7 +20,7 @@ from clm_ml.config import ListPlan
 from clm_ml.errors import CampaignError
 from clm_ml.lifecycle import Play, playbook
 
-__all__ = ["Ranked", "find_refusals", "rank_customers"]
+__all__ = ["Ranked", "find_forbidden", "find_refusals", "rank_customers"]
 
 Bools = np.ndarray[Any, np.dtype[np.bool_]]
 
@@ -77,8 +77,8 @@ def rank_customers(
         falls = find_refusals(part, plan, consent=consent, plays=plays, **who)
         is_first = falls & (falls.cumsum(axis=1) == 1)
         dropped.update({str(step): int(count) for step, count in is_first.sum().items()})
-        left = _with_profit(part, plan, plays).assign(is_member=part["customer_id"].isin(who["members"]))
-        kept.append(left[~falls.any(axis=1)])
+        left = _with_profit(part[~falls.any(axis=1)], plan, plays)
+        kept.append(left.assign(is_member=left["customer_id"].isin(who["members"])))
     frame = pd.concat(kept, ignore_index=True)
     taken = _within_budget(frame, plan)
     counts = {**dropped, "over the budget": len(frame) - len(taken)}
@@ -101,19 +101,34 @@ def find_refusals(
     """Tell of every customer which steps leave them out, whether or not an earlier one does.
 
     Grain: the rows of the scores. One boolean column a step, in the order of work; steps about consent only where it
-    is known. The arguments are those of `rank_customers`; what is over the budget, only a whole list can tell.
+    is known. The arguments are those of `rank_customers`; what is over the budget, only a whole list can tell. Whom
+    the list may not hold is not scored for it: of them nobody asks what a contact would earn.
     """
-    ids, profit = scores["customer_id"], _with_profit(scores, plan, plays or playbook())["expected_profit"]
-    is_new = ~ids.isin(set(members))
+    ids = scores["customer_id"]
+    is_new, is_reserved = ~ids.isin(set(members)), ids.isin(set(reserved))
+    forbidden = find_forbidden(ids, suppressed=suppressed, consent=consent)
+    is_asked = ~forbidden.any(axis=1) & ~(is_reserved & is_new)
+    profit = _with_profit(scores[is_asked], plan, plays or playbook())["expected_profit"]
     steps = {
-        "suppressed": ids.isin(set(suppressed)),
-        **_without_consent(ids, consent),
+        **forbidden,
         "never ordered": scores["churn_probability"].isna(),
         "other segment": ~scores["segment"].isin(plan.segments) & is_new,
-        "in another live campaign": ids.isin(set(reserved)) & is_new,
-        "not worth the contact": ~(profit > 0) & is_new,
+        "in another live campaign": is_reserved & is_new,
+        "not worth the contact": ~(profit > 0).reindex(scores.index, fill_value=True) & is_new,
     }
     return pd.DataFrame(steps, index=scores.index).astype(bool)
+
+
+def find_forbidden(
+    customer_ids: pd.Series[str], *, suppressed: Iterable[str] = (), consent: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Tell of every customer why no list may hold them, whatever they are worth: suppressed, no consent, objecting.
+
+    Grain: the index of the ids. One boolean column a step, in the order of work; steps about consent only where it is
+    known. Both arguments are those of `rank_customers`.
+    """
+    steps = {"suppressed": customer_ids.isin(set(suppressed)), **_without_consent(customer_ids, consent)}
+    return pd.DataFrame(steps, index=customer_ids.index).astype(bool)
 
 
 def _with_profit(scores: pd.DataFrame, plan: ListPlan, plays: Mapping[str, Play]) -> pd.DataFrame:

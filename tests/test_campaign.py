@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import time
+from datetime import date, timedelta
 from fractions import Fraction
 
 import numpy as np
@@ -229,6 +230,57 @@ class TestLedger:
             ledger.record(rows)
             assert ledger.reserved("autumn", "2020-01-31") == ({"c1", "c2"} if is_reserved else set())
             assert ledger.reserved("winter", "2020-01-31") == set()
+
+    @pytest.mark.parametrize(
+        ("delete_after", "horizon_days", "goes_on"),
+        [
+            (
+                "2020-03-31",
+                90,
+                "2020-04-01",
+            ),  # sent on 2020-01-01, so the horizon ends on 2020-03-31: the day of deletion
+            ("2020-03-30", 90, "2020-03-31"),
+            ("2020-01-10", 90, "2020-03-31"),
+            ("2020-12-31", 90, "2021-01-01"),
+            ("2020-02-28", 1, "2020-02-29"),
+        ],
+    )
+    def test_a_campaign_goes_whole_after_its_last_day_and_its_last_horizon(
+        self, tmp_path, delete_after, horizon_days, goes_on
+    ):
+        before = (date.fromisoformat(goes_on) - timedelta(days=1)).isoformat()
+        with open_ledger(tmp_path / "ledger.db") as ledger:
+            ledger.record(assigned({"c1": CONTACT}, sent_on="2019-06-01", horizon_days=7, delete_after="2019-07-01"))
+            late = {"horizon_days": horizon_days, "delete_after": delete_after}
+            ledger.record(assigned({"c2": CONTACT, "c3": HOLDOUT}, **late))
+            ledger.record(assigned({"c1": HOLDOUT}, "winter", delete_after="2022-01-01"))
+            assert ledger.terms().loc[0].tolist()[:4] == ["autumn", 3, 1, "2019-07-01"]
+            assert ledger.terms().loc[0, "goes_on"] == goes_on
+            ledger.forget(["autumn", "winter"], before)
+            assert (ledger.pruned(), len(ledger.arms("autumn"))) == ({}, 3)
+            ledger.refuse_pruned("autumn")
+            ledger.forget(["winter"], goes_on)
+            assert len(ledger.arms("autumn")) == 3, "only what is asked for goes"
+            ledger.forget(["autumn", "winter"], goes_on)
+            assert (ledger.arms("autumn"), ledger.arms("winter")) == ({}, {"c1": HOLDOUT})
+            assert ledger.pruned() == {"autumn": goes_on}
+            with pytest.raises(CampaignError, match=f"was pruned on {goes_on}"):
+                ledger.refuse_pruned("autumn")
+            ledger.refuse_pruned("winter")
+
+    def test_nothing_is_forgotten_if_something_cannot_be(self, tmp_path):
+        with open_ledger(tmp_path / "ledger.db") as ledger:
+            for name in ("autumn", "winter"):
+                ledger.record(assigned({"c1": CONTACT}, name))
+        with sqlite3.connect(tmp_path / "ledger.db") as connection:
+            connection.execute(
+                "CREATE TRIGGER stuck BEFORE DELETE ON assignments WHEN old.campaign = 'winter' "
+                "BEGIN SELECT raise(ABORT, 'stuck'); END"
+            )
+        with pytest.raises(CampaignError, match="stuck"), open_ledger(tmp_path / "ledger.db") as ledger:
+            ledger.forget(["autumn", "winter"], "2030-01-01")
+        with open_ledger(tmp_path / "ledger.db") as ledger:
+            assert (ledger.campaigns(), ledger.pruned()) == (["autumn", "winter"], {})
 
     @pytest.mark.parametrize("there", ["text", "folder", "other table", "below a file"])
     def test_what_is_no_ledger_is_refused(self, tmp_path, there):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import shutil
+import sqlite3
 import stat
 from dataclasses import dataclass
 from datetime import date
@@ -16,12 +18,17 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from clm_ml import campaign as campaigns
 from clm_ml import online_retail_path
 from clm_ml.artifacts import new_box
 from clm_ml.cli import app
-from clm_ml.config import DESTINATIONS
+from clm_ml.config import DESTINATIONS, load_config
 from clm_ml.destinations import state
+from clm_ml.errors import ConfigError
+from clm_ml.pipeline import pruning
 from clm_ml.pipeline.scores import scores_schema
+from clm_ml.pipeline.suppressing import find_suppressed
+from clm_ml.tables import read_tables
 from tests.vendor_readers import read_all, read_members
 
 DAY = "2025-12-31"
@@ -148,11 +155,13 @@ def test_a_nasty_shop_is_exported_to_every_destination_and_read_by_every_vendor(
 def test_keys_that_begin_like_formulas_are_told_without_showing_them(shop):
     done = export(shop, "list", "--destination", "braze")
     assert done.err == (
+        "warning: 3 customer ids begin like a formula; do not open the list's own files in a spreadsheet, but those of "
+        "table.\n"
         "warning: braze: 3 keys begin like a formula; do not open its files in a spreadsheet, or refuse such keys with "
         "--strict.\n"
     )
     strict = export(shop, "strict", "--destination", "braze", "--strict")
-    assert strict.err == (
+    assert strict.err.partition("\n")[2] == (
         "warning: braze: 3 rows are not in its files (begins like a formula 3); see braze/invalid.csv.\n"
     )
     assert strict.told["destinations"]["braze"]["invalid"] == {"begins like a formula": 3}
@@ -364,3 +373,240 @@ def test_a_run_that_is_stopped_leaves_what_is_remembered_as_it_was(shop, monkeyp
     monkeypatch.setattr(state, "new_state", stopped)
     assert run("export", shop / "clm.yaml", "--delivered", shop / "first").code == 130
     assert everything(shop) == before
+
+
+# Whom never to list
+
+
+def hashed(address):
+    return hashlib.sha256(address.encode()).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def few(tmp_path_factory):
+    """Draw six customers of whom two share an address and one has none; id c1 is known by a phone alone."""
+    folder = tmp_path_factory.mktemp("few")
+    people = draw_people(["c1", "c2", "c3", "c4", "c5", "c6"], count=6)
+    people["email"] = [None, " Anna@Example.org", "anna@example.org ", "bob@example.org", "eva@example.org", "x@x.org"]
+    draw_shop(folder, people, destinations=["table"], list={"holdout_share": 0, "suppress": "never.txt"})
+    draw_scores(people["customer_id"], folder / "scores")
+    return folder, load_config(folder / "clm.yaml"), read_tables(load_config(folder / "clm.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("text", "left", "rows", "found"),
+    [
+        ("c1\r\n c4 \n\n", "c2 c3 c5 c6", {"customer_id": 2}, {}),
+        (f"{hashed('anna@example.org')}\n{hashed('bob@example.org').upper()}\n", "c1 c5 c6", {"sha256": 2},
+         {"sha256": 2}),
+        ("ANNA@example.org\nnobody@example.org", "c1 c4 c5 c6", {"email": 2}, {"email": 1}),
+        (f"c6\n{hashed('eva@example.org')}\nbob@example.org\n", "c1 c2 c3", {"customer_id": 1, "sha256": 1, "email": 1},
+         {"email": 1, "sha256": 1}),
+        ("\ufeffemail;why\nbob@example.org;asked us\n\"eva@example.org\";\"by phone;\nthen again\"\n", "c1 c2 c3 c6",
+         {"email": 2}, {"email": 2}),
+        (f"name,customer_id,email_sha256\nc5,c1,\nc6,,{hashed('bob@example.org')}\n", "c2 c3 c5 c6",
+         {"customer_id": 1, "sha256": 1}, {"sha256": 1}),
+        ("Customer_ID\nbob@example.org\nc1\n", "c2 c3 c4 c5 c6", {"customer_id": 2}, {}),
+        ("", "c1 c2 c3 c4 c5 c6", {}, {}),
+    ],
+)  # fmt: skip
+def test_whom_the_suppression_file_names_in_whichever_way_is_never_listed(few, text, left, rows, found):
+    folder, config, tables = few
+    (folder / "never.txt").write_text(text, encoding="utf-8")
+    never = find_suppressed(config, tables)
+    assert {"c1", "c2", "c3", "c4", "c5", "c6"} - never.customers == set(left.split())
+    assert never.facts() == {"rows": rows, "found": found}
+    assert "@" not in repr(never)
+
+
+def test_what_the_suppression_file_was_taken_for_is_told_and_so_is_one_that_names_nobody(few):
+    folder, *_ = few
+    asked = (
+        "export",
+        folder / "clm.yaml",
+        "--scores",
+        folder / "scores",
+        "--campaign",
+        "autumn",
+        "--out",
+        folder / "list",
+    )
+    (folder / "never.txt").write_text(f"c1\n{hashed('bob@example.org')}\nnobody@example.org\n")
+    done = run(*asked, "--json")
+    assert ids_of(folder / "list/contact.csv") == ["c2", "c3", "c5", "c6"]
+    assert done.told["suppressed"] == {
+        "rows": {"customer_id": 1, "sha256": 1, "email": 1},
+        "found": {"sha256": 1, "email": 0},
+    }
+    assert done.told["dropped"]["suppressed"] == 2
+    everywhere = b"".join(everything(folder / "list").values()) + done.out.encode() + done.err.encode()
+    assert b"nobody@example.org" not in everywhere
+    assert hashed("nobody@example.org").encode() not in everywhere
+    (folder / "never.txt").write_text(hashed("no@example.org"))
+    done = run(*asked, "--force")
+    assert "never to list: hashed addresses 1 (0 of them customers')\n" in done.out
+    assert done.err == (
+        "warning: list.suppress has hashed addresses 1 (0 of them customers'), and nobody who is scored is among them: "
+        "look at it.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (b"c1\n\xff\xfe\n", "never.txt cannot be read; nobody is listed without it."),
+        (f"email_sha256\n{'a' * 64}\nsecret@example.org\n".encode(), "never.txt:3 has no SHA-256 hash, which is 64"),
+        (b"sha256\n0123456789abcdef0123456789abcdef\n", "never.txt:2 has no SHA-256 hash"),  # an MD5
+        (b"email,name\nsecret@example.org\n", "never.txt:2 has 1 cells, where the first line names 2; mend it"),
+        (b'email\n"secret@example.org" x\n', "never.txt:2 is no line of a CSV"),
+    ],
+)  # fmt: skip
+def test_a_bad_suppression_file_is_one_sentence_that_shows_nobody(few, text, told):
+    folder, config, tables = few
+    (folder / "never.txt").write_bytes(text)
+    with pytest.raises(ConfigError) as error:
+        find_suppressed(config, tables)
+    assert told in str(error.value)
+    assert "secret" not in str(error.value)
+    (folder / "never.txt").unlink()
+    with pytest.raises(ConfigError, match=r"never\.txt cannot be read; nobody is listed without it"):
+        find_suppressed(config, tables)
+
+
+def test_addresses_need_a_shop_that_knows_addresses(tmp_path):
+    people = draw_people(count=6)[["customer_id", "may_contact"]]
+    draw_shop(tmp_path, people, destinations=["table"], list={"suppress": "never.txt"})
+    draw_scores(people["customer_id"], tmp_path / "scores")
+    (tmp_path / "never.txt").write_text("c001\nsecret@example.org\n")
+    done = export(tmp_path, "list")
+    assert one_sentence(done, 11, "never.txt has e-mail addresses, and tables.customers maps no email to find them by;")
+    assert "secret" not in done.err
+    (tmp_path / "never.txt").write_text("customer_id\nc001\nsecret@example.org\n")
+    assert export(tmp_path, "list").told["dropped"]["suppressed"] == 1
+
+
+# What is no longer kept
+
+
+@pytest.fixture(scope="module")
+def delivered_shop(tmp_path_factory):
+    """Draw a shop whose list of 2025-12-31 is delivered; lists may go after 30 days, horizons take 90."""
+    folder = tmp_path_factory.mktemp("delivered")
+    people = draw_people(["Secret-1"])
+    keys = {"destinations": ["braze", "table"], "list": {"holdout_share": 0.25, "delete_after_days": 30}}
+    draw_shop(folder, people, **keys)
+    draw_scores(people["customer_id"], folder / "scores")
+    assert export(folder, "lists/autumn").code == 0
+    assert run("export", folder / "clm.yaml", "--delivered", folder / "lists/autumn").code == 0
+    return folder
+
+
+@pytest.fixture
+def kept(delivered_shop, tmp_path):
+    return shutil.copytree(delivered_shop, tmp_path / "kept")
+
+
+def prune(folder, day, *more):
+    return run("prune", folder / "clm.yaml", folder / "lists", "--as-of", day, "--json", *more)
+
+
+@pytest.mark.parametrize("day", ["2026-01-30", "2026-01-31", "2026-03-30"])
+def test_while_its_horizon_runs_a_campaign_stays_whatever_its_days(kept, day):
+    before = everything(kept)
+    done = prune(kept, day)
+    assert everything(kept) == before
+    (campaign,) = done.told["campaigns"]
+    assert (campaign["customers"], campaign["held_out"], campaign["is_due"]) == (24, 6, False)
+    assert (campaign["delete_last"], campaign["goes_on"]) == ("2026-01-30", "2026-03-31")
+    stays = "warning: campaign autumn has customers who were due after 2026-01-30; it stays whole until 2026-03-31.\n"
+    assert done.err == ("" if day == "2026-01-30" else stays)
+
+
+def test_what_is_due_goes_from_lists_ledger_and_memory_and_only_counts_stay(kept):
+    before = everything(kept)
+    looked = prune(kept, "2026-03-31", "--dry-run")
+    assert everything(kept) == before
+    done = prune(kept, "2026-03-31")
+    assert {**done.told, "is_done": False} == looked.told
+    assert (done.told["boxes"], done.told["delivered"]) == ({str(kept / "lists/autumn"): 6}, {"braze": 24})
+    (manifest,) = (path for path in (kept / "lists").rglob("*") if path.is_file())
+    assert stat.S_IMODE(manifest.stat().st_mode) == stat.S_IMODE((kept / "ledger.db").stat().st_mode) == 0o600
+    facts = json.loads(manifest.read_text())["facts"]
+    assert (facts["campaign"], facts["contact"], facts["pruned_on"]) == ("autumn", 18, "2026-03-31")
+    assert list((kept / "delivered").iterdir()) == []
+    ledger = (kept / "ledger.db").read_bytes()
+    assert b"Secret-1" in before["ledger.db"]
+    assert b"Secret-1" not in ledger
+    with sqlite3.connect(kept / "ledger.db") as connection:
+        assert connection.execute("SELECT * FROM pruned ORDER BY arm").fetchall() == [
+            ("autumn", "contact", 18, "2026-03-31"), ("autumn", "holdout", 6, "2026-03-31"),
+        ]  # fmt: skip
+    after = everything(kept)
+    again = prune(kept, "2026-04-01")
+    assert (again.told["campaigns"], again.told["boxes"], again.told["delivered"]) == ([], {}, {})
+    assert everything(kept) == after
+
+
+def test_of_a_pruned_campaign_nothing_is_measured_or_listed_anew(kept):
+    prune(kept, "2026-03-31")
+    told = "campaign 'autumn' was pruned on 2026-03-31, and nobody remembers who was held out of it; choose another"
+    assert one_sentence(export(kept, "lists/again"), 16, told)
+    told = "campaign 'autumn' was pruned on 2026-03-31: nobody remembers who was in it"
+    assert one_sentence(run("measure", kept / "clm.yaml", "autumn"), 16, told)
+    assert export(kept, "lists/winter", campaign="winter").code == 0
+
+
+def test_a_campaign_that_has_gone_on_stays_whole_and_others_go(kept):
+    draw_scores(draw_people(["Secret-1", "late"])["customer_id"], kept / "later", "2026-06-01")
+    asked = ("export", kept / "clm.yaml", "--scores", kept / "later", "--force")
+    assert run(*asked, "--campaign", "summer", "--out", kept / "lists/summer").code == 0
+    assert run("export", kept / "clm.yaml", "--delivered", kept / "lists/summer").code == 0
+    done = prune(kept, "2026-07-15")
+    assert [row["campaign"] for row in done.told["campaigns"] if row["is_due"]] == ["autumn"]
+    assert list(done.told["boxes"]) == [str(kept / "lists/autumn")]
+    told = prune(kept, "2026-08-29").told  # nobody of the summer is free, nobody was told of the autumn since
+    assert (told["campaigns"][0]["goes_on"], told["boxes"]) == ("2026-08-30", {})
+    assert len(read_all(kept / "lists/summer", "braze")["contact"]) > 0
+
+
+def test_what_prune_tells_a_person(kept):
+    done = run("prune", kept / "clm.yaml", kept / "lists", "--as-of", "2026-03-31", "--dry-run")
+    assert done.out.splitlines() == [
+        "campaign autumn: 24 customers, 6 of them held out; goes, and can be measured no more",
+        f"list box {kept / 'lists/autumn'}: 6 files; its manifest stays",
+        "braze: 24 rows of what was delivered",
+        "would go as of 2026-03-31: assignments 24, list boxes 1, delivered rows 24",
+    ]
+    assert run("prune", kept / "clm.yaml", "--as-of", "2026-03-31").out.splitlines()[-1] == (
+        "removed as of 2026-03-31: assignments 24, list boxes 0, delivered rows 24"
+    )
+    assert one_sentence(run("prune", kept / "clm.yaml", kept / "no", "--as-of", "2026-03-31"), 15, "there is no folder")
+    assert one_sentence(run("prune", kept / "clm.yaml", "--as-of", "soon"), 13, "a day is written YYYY-MM-DD")
+    assert run("prune", kept / "clm.yaml").code == 2
+
+
+def test_a_list_box_that_is_not_as_it_was_written_is_not_emptied_but_told(kept):
+    (kept / "lists/autumn/notes.txt").write_text("mine")
+    done = prune(kept, "2026-03-31")
+    assert done.told["boxes"] == {}
+    assert "notes.txt was not there when it was written. It is due: remove it by hand." in done.err
+    assert (kept / "lists/autumn/notes.txt").exists()
+
+
+def test_a_prune_that_is_stopped_anywhere_is_finished_by_the_next(kept, monkeypatch):
+    whole = kept.parent / "whole"
+    shutil.copytree(kept, whole)
+    prune(whole, "2026-03-31")
+    for place in ("_empty", "_forget_delivered", "Ledger.forget"):
+        with monkeypatch.context() as patch:
+            home, _, name = place.rpartition(".")
+            patch.setattr(
+                campaigns.Ledger if home else pruning, name, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
+            )
+            assert prune(kept, "2026-03-31").code == 130
+            assert b"Secret-1" in (kept / "ledger.db").read_bytes()
+    prune(kept, "2026-03-31")
+    assert {name: text for name, text in everything(kept).items() if name != "ledger.db"} == {
+        name: text for name, text in everything(whole).items() if name != "ledger.db"
+    }
+    assert b"Secret-1" not in (kept / "ledger.db").read_bytes()

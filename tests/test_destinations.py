@@ -615,6 +615,34 @@ def test_the_docs_name_every_destination_field_step_and_key():
     assert [column for column in columns if column not in text and not column.startswith("clm_")] == []
 
 
+@pytest.mark.parametrize("name", DESTINATIONS)
+def test_the_docs_go_the_way_from_export_to_the_import_screen_of_every_destination(name):
+    text = (Path(__file__).parents[1] / "docs" / "destinations.md").read_text(encoding="utf-8")
+    chapters = [chapter for chapter in text.split("\n## ")[1:] if f"*Destination `{name}`.*" in chapter]
+    assert len(chapters) == 1
+    (chapter,) = chapters
+    found, limits = find_destination(name), find_destination(name).file
+    steps = re.findall(r"^([0-9])\. (.+(?:\n   .+)*)", chapter, re.MULTILINE)
+    assert [int(number) for number, _ in steps] == list(range(1, len(steps) + 1))
+    once, exporting, screen = (step for _, step in steps[:3])
+    assert once.startswith("**Once**")
+    assert f"`--destination {name}`" in exporting
+    assert screen.startswith("**On the screen**")
+    assert f"`{limits.name}`" in screen or f"`{name}/{limits.name}`" in screen
+    assert "**Limits**" in chapter
+    for limit in (limits.max_rows and f"{limits.max_rows:,} lines", limits.max_mb and _in_words(limits.max_mb)):
+        assert not limit or limit in chapter
+    if found.key:
+        assert "`holdout.csv`" in steps[3][1]
+        assert "`left.csv`" in steps[3][1]
+        assert steps[4][1].startswith("**Say so**")
+        assert f"--delivered lists/autumn --destination {name}`" in steps[4][1]
+
+
+def _in_words(mb):
+    return f"{mb / 1000:g} GB" if mb >= 1000 else f"{mb:g} MB"
+
+
 def test_a_destination_that_is_none_is_told(tmp_path):
     with pytest.raises(UsageError, match="did you mean 'hubspot'"):
         find_destination("hubspt")

@@ -1,5 +1,6 @@
 """The walk of training and scoring: who is judged, who becomes champion, and what a scores box holds."""
 
+import hashlib
 import json
 import stat
 from dataclasses import replace
@@ -15,7 +16,7 @@ import clm_ml as clm
 from clm_ml.artifacts import open_box
 from clm_ml.config import Task
 from clm_ml.engine import embedded
-from clm_ml.errors import ArtifactError, ConfigError, ModelError, TimelineError
+from clm_ml.errors import ArtifactError, CampaignError, ConfigError, DataError, ModelError, TimelineError
 from clm_ml.evaluation import judge_as_of
 from clm_ml.examples import Examples, collect_examples, training_as_ofs
 from clm_ml.keeping import Kept
@@ -465,3 +466,42 @@ def test_features_have_the_same_types_whoever_is_described(shop, tables):
     shown = clm.describe(tables, AS_OF, shop.task)
     assert shown.to_polars().shape == shown.to_pandas().shape
     assert "customers as of 2025-08-01" in shown._repr_html_()
+
+
+def test_where_the_config_says_so_nobody_is_scored_whom_no_list_may_hold(shop, box, tmp_path, monkeypatch):
+    people = pd.read_parquet(shop.home / "customers.parquet").sort_values("customer_id")
+    hashes = [hashlib.sha256(email.strip().lower().encode()).hexdigest() for email in people["email"].dropna()[:40]]
+    (tmp_path / "never.txt").write_text("\n".join(hashes))
+    asked, ask = set(), clm.Model.score
+
+    def noted(self, features, **options):
+        asked.update(features["customer_id"])
+        return ask(self, features, **options)
+
+    _, everyone = score(shop, box, tmp_path / "everyone", reasons=0)
+    monkeypatch.setattr(clm.Model, "score", noted)
+    plan = shop.list.model_copy(update={"scores_of": "permitted", "suppress": tmp_path / "never.txt"})
+    done, some = score(shop.model_copy(update={"list": plan}), box, tmp_path / "permitted", reasons=0)
+    known = everyone.to_pandas().merge(people[["customer_id", "email", "may_contact", "may_profile"]], how="left")
+    is_suppressed = known["email"].isin(people["email"].dropna()[:40])
+    has_none = ~is_suppressed & known["may_contact"].ne(True)
+    objects = ~is_suppressed & ~has_none & known["may_profile"].eq(False)
+    rest = ~(is_suppressed | has_none | objects)
+    assert asked == set(known.loc[rest, "customer_id"])
+    assert some.equals(everyone.filter(rest.to_numpy()))
+    counts = {"suppressed": is_suppressed, "no consent": has_none, "objects to profiling": objects}
+    assert done.not_scored == {reason: int(who.sum()) for reason, who in counts.items()}
+    assert min(done.not_scored.values()) > 0
+    facts = open_box(tmp_path / "permitted", "scores").facts
+    assert (facts["scores_of"], facts["not_scored"]) == ("permitted", done.not_scored)
+    assert facts["customers"] == done.customers == int(rest.sum())
+    monkeypatch.undo()
+    one = known.loc[has_none, "customer_id"].iloc[0]
+    with pytest.raises(DataError, match="are of those whom a list may hold, and this customer_id is not among them"):
+        clm.customer(shop, one, scores=tmp_path / "permitted")
+    (tmp_path / "never.txt").write_text("\n".join(known["customer_id"]))
+    with pytest.raises(CampaignError, match=r"nobody is left to score \(suppressed [0-9]+\); see list.scores_of"):
+        score(shop.model_copy(update={"list": plan}), box, tmp_path / "nobody", reasons=0)
+    assert not (tmp_path / "nobody").exists()
+    with pytest.raises(CampaignError, match=r"has scores of everyone, and list\.scores_of takes only those"):
+        clm.export(shop.model_copy(update={"list": plan}), tmp_path / "everyone", "autumn", tmp_path / "list")

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clm_ml import ranking
 from clm_ml.config import ListPlan
 from clm_ml.errors import CampaignError
 from clm_ml.lifecycle import playbook
@@ -213,3 +214,39 @@ def test_every_step_that_leaves_somebody_out_is_told_not_only_the_first():
         1: [],  # a member stays
         2: ["never ordered", "other segment", "not worth the contact"],
     }
+
+
+claims = st.sampled_from([True, False, None])
+
+
+@given(st.lists(st.tuples(st.booleans(), claims, claims, st.booleans(), st.floats(0, 1)), min_size=1, max_size=20))
+def test_whom_the_list_may_not_hold_is_neither_on_it_nor_scored_for_it(drawn):
+    ids = [f"c{number:02}" for number in range(len(drawn))]
+    suppressed, contact, profile, reserved, churn = zip(*drawn, strict=True)
+    consent = pd.DataFrame({"customer_id": ids, "may_contact": contact, "may_profile": profile}, dtype=object)
+    allowed = {
+        who
+        for who, (is_suppressed, may_contact, may_profile, is_reserved, _) in zip(ids, drawn, strict=True)
+        if may_contact is True and may_profile is not False and not is_suppressed and not is_reserved
+    }
+    scored_for_it: set[str] = set()
+    with_profit = ranking._with_profit
+    chosen = {
+        "suppressed": [who for who, yes in zip(ids, suppressed, strict=True) if yes],
+        "reserved": [who for who, yes in zip(ids, reserved, strict=True) if yes],
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            ranking,
+            "_with_profit",
+            lambda rows, *rest: (scored_for_it.update(rows["customer_id"]), with_profit(rows, *rest))[1],
+        )
+        try:
+            listed = rank_customers(
+                scored(*((who, "at_risk", risk, 500.0) for who, risk in zip(ids, churn, strict=True))),
+                PLAN.model_copy(update={"budget": 99.0}), consent=consent, **chosen,
+            ).customers["customer_id"]  # fmt: skip
+        except CampaignError:
+            listed = []
+    assert scored_for_it == allowed
+    assert set(listed) <= allowed

@@ -161,12 +161,15 @@ def tell_scored(answer: Answer, scored: Scored) -> None:
             "table": scored.table,
             "as_of": scored.as_of,
             "customers": scored.customers,
+            "not_scored": dict(scored.not_scored),
             "segments": scored.segments.astype(object).where(scored.segments.notna(), None).to_dict("records"),
             "warnings": list(scored.warnings),
         }
     )
     _warn(answer, scored.warnings)
     answer.say(f"scored {scored.customers:,} people as of {scored.as_of}")
+    if scored.not_scored:
+        answer.say(f"not scored, since no list may hold them: {_by_reason(scored.not_scored)}")
     money = {
         "customers": "{:,}",
         "mean_churn_probability": "{:.2f}",
@@ -190,6 +193,7 @@ def tell_exported(answer: Answer, exported: Exported, config: Config) -> None:
             "contact": len(listed.contact),
             "holdout": len(listed.holdout),
             "dropped": dict(listed.dropped),
+            "suppressed": listed.suppressed.facts(),
             "expected_profit": round(profit, 2),
             "assumed_save_rate": config.list.assumed_save_rate,
             "files": [str(path) for path in exported.files],
@@ -210,8 +214,13 @@ def tell_exported(answer: Answer, exported: Exported, config: Config) -> None:
 
 def _say_sizes(answer: Answer, listed: Listed) -> None:
     answer.say(f"campaign {listed.campaign}: {len(listed.contact):,} to contact, {len(listed.holdout):,} held out")
-    dropped = [f"{reason} {count:,}" for reason, count in listed.dropped.items() if count]
-    answer.say(f"left out: {', '.join(dropped) or 'nobody'}")
+    answer.say(f"left out: {_by_reason(listed.dropped)}")
+    if told := listed.suppressed.told():
+        answer.say(f"never to list: {told}")
+
+
+def _by_reason(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{reason} {count:,}" for reason, count in counts.items() if count) or "nobody"
 
 
 def _say_top(answer: Answer, listed: Listed) -> None:

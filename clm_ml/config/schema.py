@@ -236,7 +236,16 @@ class ListPlan(Frozen):
     assumed_save_rate: Annotated[Number, Field(gt=0, le=1)] = Field(
         0.05, description="Assumed share of churners whom a contact brings back, until a campaign has measured it."
     )
-    suppress: Path | None = Field(None, description="A text file of customer ids never to list, one a line.")
+    suppress: Path | None = Field(
+        None,
+        description="Whom never to list: a text file or CSV of customer ids, e-mail addresses, or SHA-256 hashes of "
+        "lower-case addresses.",
+    )
+    scores_of: Literal["everyone", "permitted"] = Field(
+        "everyone",
+        description="Of whom scores are made: everyone, for analysis too, or only who is permitted on a list: not "
+        "suppressed, with consent, not objecting to profiling; then export takes no other scores.",
+    )
     ledger: Path = Field(Path("ledger.db"), description="Who was assigned to which arm; append-only.")
     delete_after_days: Days = Field(365, description="Lists say they are to be deleted so many days after as_of.")
 

@@ -3,9 +3,11 @@
 from clm_ml.destinations.delivery import DIGESTS, Outcome, write_destination
 from clm_ml.destinations.fields import CONTACT_FIELDS, cleared
 from clm_ml.destinations.finding import find_destination, find_destinations, yaml_of
+from clm_ml.destinations.refusing import is_like_a_formula
 from clm_ml.destinations.rows import Order
 from clm_ml.destinations.schema import Destination
-from clm_ml.destinations.state import key_of, read_state, remember
+from clm_ml.destinations.state import forget_delivered, key_of, read_state, remember
+from clm_ml.destinations.steps import hash_email
 from clm_ml.destinations.writing import write_csv
 
 __all__ = [
@@ -17,6 +19,9 @@ __all__ = [
     "cleared",
     "find_destination",
     "find_destinations",
+    "forget_delivered",
+    "hash_email",
+    "is_like_a_formula",
     "key_of",
     "read_state",
     "remember",

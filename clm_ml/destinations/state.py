@@ -7,7 +7,7 @@ A row of it is a customer: `key` is a digest of the customer_id, `digest` one of
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -21,7 +21,7 @@ from clm_ml.destinations.writing import line
 from clm_ml.engine import BATCH_ROWS, parquet_writer
 from clm_ml.errors import ArtifactError
 
-__all__ = ["Delivered", "RowDigest", "key_of", "new_state", "read_state", "remember"]
+__all__ = ["Delivered", "RowDigest", "forget_delivered", "key_of", "new_state", "read_state", "remember"]
 
 Rows = Sequence[tuple[bytes, "Delivered"]]
 
@@ -104,7 +104,25 @@ def new_state(path: Path) -> Iterator[Callable[[Rows], None]]:
 
 def remember(path: Path, news: Mapping[bytes, Delivered]) -> None:
     """Add what was delivered now to what is remembered: whole or not at all, for its owner's eyes."""
-    state = read_state(path) | dict(news)
+    _replace(path, read_state(path) | dict(news))
+
+
+def forget_delivered(path: Path, campaigns: Collection[str], *, dry_run: bool = False) -> int:
+    """Forget the rows that spoke of some campaigns, or of none any more, and tell how many; an empty file goes.
+
+    Raises:
+        ArtifactError: if it cannot be read.
+    """
+    state = read_state(path)
+    kept = {key: row for key, row in state.items() if row.campaign and row.campaign not in campaigns}
+    if not dry_run and not kept:
+        path.unlink(missing_ok=True)
+    elif not dry_run and len(kept) < len(state):
+        _replace(path, kept)
+    return len(state) - len(kept)
+
+
+def _replace(path: Path, state: Mapping[bytes, Delivered]) -> None:
     ordered = iter(sorted(state.items(), key=lambda row: row[0]))
     with whole_file(path, force=True) as hidden:
         with new_state(hidden) as write:

@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Callable
 
-__all__ = ["STEPS"]
+__all__ = ["STEPS", "hash_email"]
 
 _BETWEEN_DIGITS = re.compile(r"\(0\)|[\s().\-/]")
 _INTERNATIONAL = re.compile(r"\+[1-9][0-9]{6,14}")
@@ -38,6 +38,15 @@ def _sha256(text: str) -> str:
     ('a3bf86238a1c59bd', '')
     """
     return hashlib.sha256(text.strip().encode()).hexdigest() if text.strip() else ""
+
+
+def hash_email(address: str) -> str:
+    """Hash an address as vendors do: the SHA-256 of it, stripped and in lower case.
+
+    >>> hash_email(" Anna@Example.org") == _sha256("anna@example.org")
+    True
+    """
+    return _sha256(address.strip().lower())
 
 
 #: Each step from text to text.

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from clm_ml.pipeline.measuring import MeasuredCampaigns, measure_campaigns
     from clm_ml.pipeline.measuring_stages import Staged, cohorts, kpis, measure_stages
     from clm_ml.pipeline.migrating import Migrated, transitions, transitions_files
+    from clm_ml.pipeline.pruning import Pruned, prune
     from clm_ml.pipeline.scoring import Scored, score
     from clm_ml.pipeline.segmenting import Segmented, segment, segment_files
     from clm_ml.pipeline.training import Trained, train, train_box
@@ -26,6 +27,7 @@ __all__ = [
     "Listed",
     "MeasuredCampaigns",
     "Migrated",
+    "Pruned",
     "Scored",
     "Segmented",
     "Staged",
@@ -42,6 +44,7 @@ __all__ = [
     "measure_campaigns",
     "measure_stages",
     "propose_config",
+    "prune",
     "rank",
     "score",
     "segment",
@@ -61,6 +64,7 @@ _HOMES = {
     "measuring": ("MeasuredCampaigns", "measure_campaigns"),
     "measuring_stages": ("Staged", "cohorts", "kpis", "measure_stages"),
     "migrating": ("Migrated", "transitions", "transitions_files"),
+    "pruning": ("Pruned", "prune"),
     "scoring": ("Scored", "score"),
     "segmenting": ("Segmented", "segment", "segment_files"),
     "training": ("Trained", "train", "train_box"),

@@ -64,14 +64,17 @@ def find_assigned(campaigns: Sequence[str], tables: Tables, config: Config, *, i
         others = _names(tables)
         unknown = [name for name in campaigns if name not in (*listed, *others)]
         if unknown:
-            raise CampaignError(_unknown(unknown[0], sorted({*listed, *others})))
+            pruned = {} if in_contacts else ledger.pruned()
+            raise CampaignError(_unknown(unknown[0], sorted({*listed, *others}), pruned.get(unknown[0])))
         return [
             _of_ledger(name, ledger.assignments(name), config) if name in listed else _of_contacts(name, tables, config)
             for name in dict.fromkeys(campaigns)
         ]
 
 
-def _unknown(name: str, known: Sequence[str]) -> str:
+def _unknown(name: str, known: Sequence[str], pruned_on: str | None) -> str:
+    if pruned_on is not None:
+        return f"campaign {name!r} was pruned on {pruned_on}: nobody remembers who was in it, so it cannot be measured."
     where = "neither in the ledger nor in a table of contacts"
     told = did_you_mean(name, known) or (f"; there are {', '.join(known[:5])}." if known else ".")
     return f"campaign {name!r} is {where}{told}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,16 +14,17 @@ import pyarrow.parquet as pq
 from clm_ml.artifacts import Box, new_box, open_box, refuse_existing
 from clm_ml.campaign import CONTACT, HOLDOUT, Ledger, assign_arms, open_ledger, refuse_bad_name
 from clm_ml.config import Config
-from clm_ml.destinations import Order, Outcome, write_csv
+from clm_ml.destinations import Order, Outcome, is_like_a_formula, write_csv
 from clm_ml.engine import BATCH_ROWS
-from clm_ml.errors import ModelError
+from clm_ml.errors import CampaignError, ModelError
 from clm_ml.features import build_features
 from clm_ml.lifecycle import playbook
 from clm_ml.memory import give_back_memory
 from clm_ml.model import REASONS, Model
 from clm_ml.pipeline.delivering import Going, choose_destinations, deliver
-from clm_ml.pipeline.permission import find_consent, find_suppressed
+from clm_ml.pipeline.permission import find_consent
 from clm_ml.pipeline.scoring import SCORES, find_same_model
+from clm_ml.pipeline.suppressing import Suppressed, find_suppressed
 from clm_ml.progress import Progress, silent
 from clm_ml.ranking import Ranked, rank_customers
 from clm_ml.snapshot import prepare, take_snapshot
@@ -49,7 +50,8 @@ _SCORES = [
 class Listed:
     """One campaign's customers, in rank order, in two frames, so that nobody mails the holdout.
 
-    Both have the list's columns; `dropped` counts who fell away, by reason.
+    Both have the list's columns; `dropped` counts who fell away, by reason; `suppressed` says what the file of those
+    never to list was taken for.
     """
 
     campaign: str
@@ -57,6 +59,7 @@ class Listed:
     holdout: pd.DataFrame = field(repr=False)
     dropped: Mapping[str, int]
     warnings: tuple[str, ...] = ()
+    suppressed: Suppressed = field(default_factory=Suppressed)
 
     def _repr_html_(self) -> str:
         sizes = f"{len(self.contact):,} to contact, {len(self.holdout):,} held out"
@@ -87,10 +90,12 @@ def rank(scores: pd.DataFrame, tables: Tables, config: Config, campaign: str) ->
     """
     refuse_bad_name(campaign)
     with open_ledger(config.path(config.list.ledger), only_look=True) as ledger:
+        ledger.refuse_pruned(campaign)
         day = pd.Timestamp(scores["as_of"].max()).date().isoformat()
-        ranked, warnings = _ranked(scores, day, tables, config, campaign, ledger)
+        suppressed = find_suppressed(config, tables)
+        ranked, warnings = _ranked(scores, day, tables, config, campaign, ledger, suppressed)
         arms = _arms(ranked, config, campaign, ledger.arms(campaign))
-    return _listed(ranked, arms, campaign, warnings)
+    return replace(_listed(ranked, arms, campaign, warnings), suppressed=suppressed)
 
 
 def export(
@@ -115,15 +120,19 @@ def export(
     order = Order(campaign, config.delivery.control, strict, changed_only, config.delivery.campaign_ids.get(campaign))
     refuse_existing(out, force)
     box = open_box(scores, "scores")
+    _refuse_scores_of_everyone(box, config)
     tables = read_tables(config, progress=progress)
     progress("ranking", 0, 1)
+    suppressed = find_suppressed(config, tables)
     with open_ledger(config.path(config.list.ledger)) as ledger:
+        ledger.refuse_pruned(campaign)
         day = str(box.facts["as_of"])
-        ranked, warnings = _ranked(_read_scores(box), day, tables, config, campaign, ledger)
+        ranked, warnings = _ranked(_read_scores(box), day, tables, config, campaign, ledger, suppressed)
         ranked = _with_reasons(ranked, box, tables, config)
         arms = _arms(ranked, config, campaign, ledger.arms(campaign))
         arms |= ledger.record(_ledger_rows(ranked, arms, config, campaign))
-    listed = _listed(ranked, arms, campaign, warnings)
+    warnings += _doubtful(ranked.customers["customer_id"])
+    listed = replace(_listed(ranked, arms, campaign, warnings), suppressed=suppressed)
     going = _going(listed, arms, order)
     del ranked, arms
     give_back_memory()
@@ -139,6 +148,14 @@ def export(
     return Exported(out, listed, tuple(out / path for path in files), outcomes)
 
 
+def _refuse_scores_of_everyone(box: Box, config: Config) -> None:
+    if config.list.scores_of == "permitted" and box.facts.get("scores_of") != "permitted":
+        raise CampaignError(
+            f"{box.folder} has scores of everyone, and list.scores_of takes only those of whom a list may hold; score "
+            "again."
+        )
+
+
 def _read_scores(box: Box) -> Iterator[pd.DataFrame]:
     with pq.ParquetFile(box.path(SCORES)) as file:
         for batch in file.iter_batches(BATCH_ROWS, columns=_SCORES):
@@ -152,19 +169,23 @@ def _ranked(
     config: Config,
     campaign: str,
     ledger: Ledger,
+    suppressed: Suppressed,
 ) -> tuple[Ranked, tuple[str, ...]]:
     consent = find_consent(tables)
     ranked = rank_customers(
         scores,
         config.list,
-        suppressed=find_suppressed(config),
+        suppressed=suppressed.customers,
         consent=consent,
         reserved=ledger.reserved(campaign, as_of),
         members=ledger.arms(campaign),
         plays=playbook(config),
     )
     is_asked = consent is not None and "may_contact" in consent.columns
-    return ranked, () if is_asked else ("consent is not checked: no table of customers maps may_contact.",)
+    warnings = [] if is_asked else ["consent is not checked: no table of customers maps may_contact."]
+    if suppressed.rows and not ranked.dropped.get("suppressed"):
+        warnings.append(f"list.suppress has {suppressed.told()}, and nobody who is scored is among them: look at it.")
+    return ranked, tuple(warnings)
 
 
 def _with_reasons(ranked: Ranked, box: Box, tables: Tables, config: Config) -> Ranked:
@@ -240,6 +261,13 @@ def _listed(ranked: Ranked, arms: Mapping[str, str], campaign: str, warnings: tu
     return Listed(campaign, contact, holdout, ranked.dropped, warnings)
 
 
+def _doubtful(customer_ids: pd.Series[str]) -> tuple[str, ...]:
+    """Warn of ids that a spreadsheet would run: the list's own files are for machines, and never altered."""
+    count = sum(map(is_like_a_formula, customer_ids))
+    told = "begin like a formula; do not open the list's own files in a spreadsheet, but those of table."
+    return (f"{count:,} customer ids {told}",) if count else ()
+
+
 def _write(hidden: Path, listed: Listed) -> list[Path]:
     names = {"contact.csv": listed.contact, "holdout.csv": listed.holdout}
     for name, rows in names.items():
@@ -261,6 +289,7 @@ def _facts(box: Box, listed: Listed, config: Config) -> dict[str, Any]:
         "contact": len(listed.contact),
         "holdout": len(listed.holdout),
         "dropped": dict(listed.dropped),
+        "suppressed": listed.suppressed.facts(),
         "list": config.list.model_dump(mode="json", exclude={"ledger", "suppress"}),
         "expected_profit": round(float(listed.contact["expected_profit"].sum()), 2),
         "assumed": ["save rate"],

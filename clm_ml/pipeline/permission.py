@@ -1,14 +1,21 @@
-"""Who may be contacted at all: consent from the customer table, and the file of those never to list."""
+"""Who may be on a list at all: neither suppressed, nor without consent, nor objecting to profiling."""
 
 from __future__ import annotations
 
+from collections import Counter
+from typing import Any
+
+import narwhals as nw
 import pandas as pd
 
 from clm_ml.config import Config
-from clm_ml.errors import ConfigError
+from clm_ml.errors import CampaignError
+from clm_ml.pipeline.suppressing import find_suppressed
+from clm_ml.ranking import find_forbidden
+from clm_ml.snapshot import Prepared, take_snapshot
 from clm_ml.tables import Tables
 
-__all__ = ["find_consent", "find_suppressed"]
+__all__ = ["find_consent", "find_permitted"]
 
 
 def find_consent(tables: Tables) -> pd.DataFrame | None:
@@ -25,17 +32,23 @@ def find_consent(tables: Tables) -> pd.DataFrame | None:
     return tables.engine.collect(tables.customers.select("customer_id", *claims), "customer_id").to_pandas()
 
 
-def find_suppressed(config: Config) -> set[str]:
-    """Read whom never to list: nobody if `list.suppress` names no file.
+def find_permitted(config: Config, prepared: Prepared, day: int) -> tuple[nw.LazyFrame[Any], dict[str, int]]:
+    """Find whom a list may hold of those known at an as_of, and count the others by the first reason against them.
 
     Raises:
-        ConfigError: if the file cannot be read.
+        CampaignError: if that is nobody.
     """
-    if config.list.suppress is None:
-        return set()
-    path = config.path(config.list.suppress)
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
-        raise ConfigError(f"list.suppress: {path} cannot be read; nobody is listed without it.") from None
-    return {line.strip() for line in lines if line.strip()}
+    tables = prepared.tables
+    suppressed, consent = find_suppressed(config, tables).customers, find_consent(tables)
+    consent = None if consent is None else consent.set_index("customer_id")  # once, for all batches
+    permitted, others = list[pd.DataFrame](), Counter[str]()
+    for batch in tables.engine.batches(take_snapshot(prepared, day).customer_ids()):
+        known = batch.to_pandas()
+        falls = find_forbidden(known["customer_id"], suppressed=suppressed, consent=consent)
+        others.update({str(step): int(count) for step, count in (falls & (falls.cumsum(axis=1) == 1)).sum().items()})
+        permitted.append(known[~falls.any(axis=1)])
+    who = pd.concat(permitted, ignore_index=True)
+    if who.empty:
+        told = ", ".join(f"{step} {count:,}" for step, count in others.items() if count)
+        raise CampaignError(f"nobody is left to score ({told}); see list.scores_of in the config.")
+    return tables.engine.keep(tables.engine.given(who)), dict(others)

@@ -65,7 +65,13 @@ def bare_schema(model: Model) -> pa.Schema:
 
 
 def write_scores(
-    path: Path, model: Model, prepared: Prepared, day: int, reasons: int | Literal["all"], progress: Progress
+    path: Path,
+    model: Model,
+    prepared: Prepared,
+    day: int,
+    reasons: int | Literal["all"],
+    progress: Progress,
+    only: Frame | None = None,
 ) -> pd.DataFrame:
     """Score everyone into a Parquet file, ordered by customer_id, with reasons for the most value at risk.
 
@@ -80,6 +86,7 @@ def write_scores(
         reasons: how many get some: those with the highest value at risk, ties to the smaller customer_id, visitors
             last; or all.
         progress: told of each step.
+        only: the customers to score, a frame with `customer_id`; everyone, if not given.
 
     Returns:
         a row per segment: `phase, segment, customers, mean_churn_probability, expected_value, value_at_risk`.
@@ -88,6 +95,7 @@ def write_scores(
 
     def features(whose: Frame | None = None) -> list[Frame]:
         parts = in_parts(prepared) if whose is None else [prepared]
+        whose = only if whose is None else whose
         return [build_features(take_snapshot(part, day, whose), model.task) for part in parts]
 
     with ExitStack() as stack:

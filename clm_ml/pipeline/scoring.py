@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +15,7 @@ from clm_ml.engine import Target, open_target
 from clm_ml.errors import ModelError
 from clm_ml.keeping import read_kept_tables
 from clm_ml.model import BOX_KIND, Model, load_model
+from clm_ml.pipeline.permission import find_permitted
 from clm_ml.pipeline.scores import scores_schema, write_scores
 from clm_ml.progress import Progress, silent
 from clm_ml.tables import Tables
@@ -27,7 +29,10 @@ SCORES = "scores.parquet"
 
 @dataclass(frozen=True)
 class Scored:
-    """A scores box, and what it holds: a row per segment; and the table that took the scores too, if one did."""
+    """A scores box, and what it holds: a row per segment; and the table that took the scores too, if one did.
+
+    `not_scored` counts whom no list may hold, by reason, where only others are scored.
+    """
 
     box: Path
     as_of: str
@@ -35,6 +40,7 @@ class Scored:
     segments: pd.DataFrame
     warnings: tuple[str, ...] = ()
     table: str | None = None
+    not_scored: Mapping[str, int] = field(default_factory=dict)
 
 
 def score(
@@ -51,6 +57,8 @@ def score(
     progress: Progress = silent,
 ) -> Scored:
     """Score everyone known at `as_of` into a scores box, with reasons for those with the most value at risk.
+
+    With `list.scores_of: permitted` whoever no list may hold has no row: nothing is estimated of them.
 
     With `fresh` everything is read again, whatever an earlier run has kept.
 
@@ -76,6 +84,7 @@ def score(
     learned = load_model(box)
     refuse_other_task(learned, config, tables)
     prepared = kept.prepare(progress)
+    only, not_scored = (None, {}) if config.list.scores_of == "everyone" else find_permitted(config, prepared, day)
     facts: dict[str, Any] = {
         "as_of": date_of(day).isoformat(),
         "data": tables.facts(),
@@ -83,15 +92,17 @@ def score(
             "at": place if place.startswith("models:/") else str(box.resolve()),
             "facts": dict(open_box(box, BOX_KIND).facts),
         },
+        "scores_of": config.list.scores_of,
+        "not_scored": not_scored,
     }
     with new_box(out, "scores", facts, force=force, private=True) as hidden:
-        segments = write_scores(hidden / SCORES, learned, prepared, day, reasons, progress)
+        segments = write_scores(hidden / SCORES, learned, prepared, day, reasons, progress, only)
         facts["customers"] = customers = int(segments["customers"].sum())
     tables.engine.close()
     if target is not None:
         progress("table", 0, 1)
         target.deliver(out / SCORES, facts["as_of"])
-    return Scored(out, facts["as_of"], customers, segments, tables.warnings, to_table)
+    return Scored(out, facts["as_of"], customers, segments, tables.warnings, to_table, not_scored)
 
 
 def _rehearse(target: Target | None, day: int | None) -> None:

@@ -14,7 +14,7 @@ from clm_ml.config import Config, SegmentRules
 from clm_ml.features import build_features
 from clm_ml.lifecycle import STANDING, Expected, fit_lifecycle, place
 from clm_ml.model import Lifecycle, Model
-from clm_ml.pipeline.permission import find_suppressed
+from clm_ml.pipeline.suppressing import find_suppressed
 from clm_ml.snapshot import Prepared, take_snapshot
 from clm_ml.tables import Tables
 
@@ -92,7 +92,7 @@ def in_order(listed: list[pd.DataFrame], tables: Tables, config: Config, segment
     Whom `list.suppress` names may not, nor, where the customer table maps may_profile, who has not said yes to it.
     """
     rows = pd.concat(listed, ignore_index=True)
-    rows = rows[~rows["customer_id"].isin(find_suppressed(config))]
+    rows = rows[~rows["customer_id"].isin(find_suppressed(config, tables).customers)]
     if tables.customers is not None and "may_profile" in tables.customers.collect_schema().names():
         agreed = tables.engine.collect(tables.customers.filter(nw.col("may_profile")).select("customer_id"))
         rows = rows[rows["customer_id"].isin(agreed.column(0).to_pylist())]

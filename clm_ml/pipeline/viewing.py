@@ -33,9 +33,10 @@ from clm_ml.errors import ArtifactError, DataError, ModelError, UsageError
 from clm_ml.features import build_features
 from clm_ml.lifecycle import playbook
 from clm_ml.model import Model, load_model
-from clm_ml.pipeline.permission import find_consent, find_suppressed
+from clm_ml.pipeline.permission import find_consent
 from clm_ml.pipeline.scores import bare_schema
 from clm_ml.pipeline.scoring import SCORES, find_model, find_same_model, refuse_other_task
+from clm_ml.pipeline.suppressing import find_suppressed
 from clm_ml.progress import Progress, silent
 from clm_ml.ranking import find_refusals
 from clm_ml.snapshot import Prepared, prepare, take_snapshot
@@ -142,6 +143,11 @@ def _model(
 
 def _row_of(box: Box, customer_id: str) -> dict[str, Any]:
     rows = pq.read_table(box.path(SCORES), filters=[("customer_id", "=", customer_id)]).to_pylist()
+    if not rows and box.facts.get("scores_of") == "permitted":
+        raise DataError(
+            f"the scores of {box.facts['as_of']} are of those whom a list may hold, and this customer_id is not among "
+            "them; leave --scores out."
+        )
     if not rows:
         raise DataError(f"the scores of {box.facts['as_of']} hold nobody with this customer_id; score again.")
     row: dict[str, Any] = rows[0]
@@ -214,7 +220,7 @@ def _permission(seen: _Seen, customer_id: str, scores: dict[str, Any] | None, re
     steps = find_refusals(
         row,
         config.list,
-        suppressed=find_suppressed(config),
+        suppressed=find_suppressed(config, seen.tables).customers,
         consent=find_consent(seen.tables),
         reserved=reserved,
         plays=playbook(config),
