@@ -35,9 +35,10 @@ class Ranked:
 
     Attributes:
         customers: rank, customer_id, segment, phase, play, churn_probability, expected_value_if_ordering,
-            value_at_risk, expected_effect (orders that a contact adds), contact_cost, expected_profit, ranked_by,
-            as_of, days_since_last_order and the reasons that the scores have; `becomes_at_risk_probability` and
-            `becomes_cannot_lose_probability` of those who are listed for them, null for the others.
+            value_at_risk, expected_effect (orders that a contact adds), order_amount (of one), contact_cost,
+            expected_profit, ranked_by, as_of, days_since_last_order and the reasons that the scores have;
+            `becomes_at_risk_probability` and `becomes_cannot_lose_probability` of those who are listed for them, null
+            for the others.
         dropped: customers who fell away, by step.
         programme: customer_id, segment and expected_profit of all who could have been listed but for the budget, the
             capacity and the universal holdout; a row a customer, members among them.
@@ -60,15 +61,17 @@ def rank_customers(
     reserved: Iterable[str] = (),
     fatigued: Iterable[str] = (),
     members: Iterable[str] = (),
+    reach: pd.Series[float] | None = None,
     is_held_back: Callable[[str], bool] | None = None,
     plays: Mapping[str, Play] | None = None,
 ) -> Ranked:
-    """Rank by expected profit, `churn_probability × save rate × margin × value if ordering − contact cost`.
+    """Rank by expected profit, `churn_probability × save rate × margin × amount of an order − contact cost`.
 
     The save rate is assumed (`assumed_save_rate`), until a campaign has measured it: where all contacts cost the same,
-    the order does not depend on it, the money does. Customers are taken while their expected profit is positive and the
-    budget and the capacity of their play's channel last, those first whose profit is the largest for what their contact
-    costs; ties go to the larger profit, then to the smaller customer_id.
+    the order does not depend on it, the money does. What is brought back is one order, not a habit: of scores without
+    `expected_order_amount` the whole `expected_value_if_ordering` counts. Customers are taken while their expected
+    profit is positive and the budget and the capacity of their play's channel last, those first whose profit is the
+    largest for what their contact costs; ties go to the larger profit, then to the smaller customer_id.
 
     Args:
         scores: one row a customer, as a scores box has them; or many such frames, of which only those who are left
@@ -82,6 +85,8 @@ def rank_customers(
         fatigued: customers whom other campaigns have contacted lately, or often enough.
         members: customers who are in this campaign already: they stay, but for suppression, consent and the universal
             holdout.
+        reach: how much likelier than others a customer reads an e-mail, by customer_id, 1 being the mean; so much
+            likelier is an e-mail to bring them back. 1 for whom it does not tell, and for other channels.
         is_held_back: says of a customer_id whether it is in the universal holdout; nobody is, if not given.
         plays: what to do with each segment, by which channel, and what its contact costs where that is not
             `plan.contact_cost`; the playbook as it comes, if not given.
@@ -93,10 +98,10 @@ def rank_customers(
     consent = None if consent is None else consent.set_index("customer_id")  # once, for all frames
     who = {"suppressed": set(suppressed), "reserved": set(reserved), "fatigued": set(fatigued), "members": set(members)}
     for part in [scores] if isinstance(scores, pd.DataFrame) else scores:
-        falls = find_refusals(part, plan, consent=consent, plays=plays, is_held_back=is_held_back, **who)
+        falls = find_refusals(part, plan, consent=consent, plays=plays, reach=reach, is_held_back=is_held_back, **who)
         is_first = falls & (falls.cumsum(axis=1) == 1)
         dropped.update({str(step): int(count) for step, count in is_first.sum().items()})
-        told = _with_profit(part, plan, plays).assign(
+        told = _with_profit(part, plan, plays, reach).assign(
             is_member=part["customer_id"].isin(who["members"]),
             is_predicted=_predicted(part, plan, consent),
             is_held_back=falls.get(_UNIVERSAL, False),
@@ -110,8 +115,10 @@ def rank_customers(
     counts = {**dropped, **{f"over the {way}": int((ways == way).sum()) for way in ("budget", "capacity")}}
     taken = _in_order(frame[ways == "taken"])
     if taken.empty:
-        told = ", ".join(f"{step} {count:,}" for step, count in counts.items() if count)
-        raise CampaignError(f"nobody is left to contact ({told or 'the scores have no rows'}); see list in the config.")
+        where = ", ".join(f"{step} {count:,}" for step, count in counts.items() if count)
+        raise CampaignError(
+            f"nobody is left to contact ({where or 'the scores have no rows'}); see list in the config."
+        )
     profits = _in_order(pd.concat(offered, ignore_index=True))["expected_profit"].to_numpy()
     return Ranked(_told(taken, plan, plays), counts, programme[["customer_id", "segment", "expected_profit"]], profits)
 
@@ -125,6 +132,7 @@ def find_refusals(
     reserved: Iterable[str] = (),
     fatigued: Iterable[str] = (),
     members: Iterable[str] = (),
+    reach: pd.Series[float] | None = None,
     is_held_back: Callable[[str], bool] | None = None,
     plays: Mapping[str, Play] | None = None,
 ) -> pd.DataFrame:
@@ -134,7 +142,7 @@ def find_refusals(
     universal holdout only where there is one. The arguments are those of `rank_customers`; what is over the budget or a
     channel's capacity, only a whole list can tell.
     """
-    ids, profit = scores["customer_id"], _with_profit(scores, plan, plays or playbook())["expected_profit"]
+    ids, profit = scores["customer_id"], _with_profit(scores, plan, plays or playbook(), reach)["expected_profit"]
     is_new = ~ids.isin(set(members))
     is_wanted = scores["segment"].isin(plan.segments) | _predicted(scores, plan, consent)
     steps = {
@@ -166,13 +174,21 @@ def _predicted(scores: pd.DataFrame, plan: ListPlan, consent: pd.DataFrame | Non
     return likely & _said(scores["customer_id"], consent)["may_profile"].isin([True]).to_numpy()
 
 
-def _with_profit(scores: pd.DataFrame, plan: ListPlan, plays: Mapping[str, Play]) -> pd.DataFrame:
-    """Add the orders a contact is expected to add, what it costs, and what it is expected to earn after that."""
+def _with_profit(
+    scores: pd.DataFrame, plan: ListPlan, plays: Mapping[str, Play], reach: pd.Series[float] | None
+) -> pd.DataFrame:
+    """Add the orders a contact is expected to add, what one is worth, and what a contact costs and earns after that."""
     own = {name: play.contact_cost for name, play in plays.items() if play.contact_cost is not None}
     cost = scores["segment"].map(own).astype(np.float64).fillna(plan.contact_cost)
     effect = scores["churn_probability"].astype(np.float64) * plan.assumed_save_rate
-    profit = effect * plan.margin * scores["expected_value_if_ordering"] - cost
-    return scores.assign(expected_effect=effect, expected_profit=profit, contact_cost=cost)
+    if reach is not None:
+        by_email = scores["segment"].map({name: play.channel == "email" for name, play in plays.items()})
+        effect = (effect * scores["customer_id"].map(reach).fillna(1.0).where(by_email.eq(True), 1.0)).clip(upper=1.0)
+    worth = scores["expected_value_if_ordering"].astype(np.float64)
+    if "expected_order_amount" in scores:
+        worth = scores["expected_order_amount"].astype(np.float64).fillna(worth)
+    profit = effect * plan.margin * worth - cost
+    return scores.assign(expected_effect=effect, order_amount=worth, expected_profit=profit, contact_cost=cost)
 
 
 def _said(ids: pd.Series[str], consent: pd.DataFrame) -> pd.DataFrame:

@@ -207,8 +207,9 @@ def export(
 ) -> None:
     """Write the ranked list of a campaign, in two arms.
 
-    Those to contact and those held out are in files of their own, and so is what each destination takes. What the list
-    promises is told beforehand: what it is expected to earn, and what its holdout can show of it. Once a list was imported, --delivered says so; only then can --changed-only tell what has changed.
+    Those to contact and those held out are in files of their own, and so is what each destination takes. What it
+    is expected to earn is told, and what its holdout can show of that. Once a list was imported, --delivered says
+    so; only then can --changed-only tell what has changed.
     """
     with answering(debug, as_json) as answer:
         from clm_ml.cli.destinations import confirm  # noqa: PLC0415

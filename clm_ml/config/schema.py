@@ -254,8 +254,8 @@ class ListPlan(Frozen):
     max_contacts: MaxContacts = Field(MaxContacts(), description="Nor oftener than this, by campaigns of the ledger.")
     holdout_share: Literal["auto"] | Annotated[Number, Field(ge=0, lt=1)] = Field(
         0.1,
-        description="Share deliberately not contacted; auto: the smallest from .05 to .5 with which a campaign that just "
-        "pays for itself can be told from nothing.",
+        description="Share deliberately not contacted; auto: the smallest from .05 to .5 with which a campaign "
+        "that just pays for itself can be told from nothing.",
     )
     universal_holdout_share: Annotated[Number, Field(ge=0, lt=1)] = Field(
         0.0, description="Share of all who could be listed whom no campaign contacts, to judge the whole programme by."
@@ -270,6 +270,11 @@ class ListPlan(Frozen):
     contact_cost: Annotated[Number, Field(gt=0)] = Field(1.0, description="Cost of contacting one customer.")
     assumed_save_rate: Annotated[Number, Field(gt=0, le=1)] = Field(
         0.05, description="Assumed share of churners whom a contact brings back, until a campaign has measured it."
+    )
+    read_days: Annotated[Whole, Field(ge=0)] = Field(
+        30,
+        description="By e-mail, those are the likelier brought back who opened one within so many days while they were "
+        "customers; 0: all alike.",
     )
     suppress: Path | None = Field(None, description="A text file of customer ids never to list, one a line.")
     ledger: Path = Field(Path("ledger.db"), description="Who was assigned to which arm; append-only.")

@@ -26,6 +26,7 @@ from clm_ml.pipeline.favourites import find_favourite_categories
 from clm_ml.pipeline.permission import find_consent, find_suppressed
 from clm_ml.pipeline.programme import find_fatigued, find_held_back, programme_rows
 from clm_ml.pipeline.promising import Promise, promise, smallest_share
+from clm_ml.pipeline.reach import find_reach
 from clm_ml.pipeline.scoring import SCORES, find_same_model
 from clm_ml.plots import plot_list
 from clm_ml.progress import Progress, silent
@@ -45,7 +46,7 @@ COLUMNS = [
 #: What a list is made of; a million customers are held at once, so nothing else of the scores is read.
 _SCORES = [
     "customer_id", "as_of", "segment", "phase", "days_since_last_order", "churn_probability",
-    "expected_value_if_ordering", "value_at_risk", *BECOMES, *REASONS,
+    "expected_value_if_ordering", "expected_order_amount", "value_at_risk", *BECOMES, *REASONS,
 ]  # fmt: skip
 
 
@@ -176,6 +177,7 @@ def _ranked(
         reserved=ledger.reserved(campaign, as_of),
         fatigued=find_fatigued(ledger, config.list, campaign, as_of),
         members=members,
+        reach=find_reach(tables, parse_day(as_of), config.list.read_days),
         is_held_back=find_held_back(ledger, config.list, members),
         plays=playbook(config),
     )

@@ -22,8 +22,8 @@ def find_fatigued(ledger: Ledger, plan: ListPlan, campaign: str | None, day: str
 def find_held_back(ledger: Ledger, plan: ListPlan, members: Collection[str] = ()) -> Callable[[str], bool] | None:
     """Give what says whether a customer is in the universal holdout; None where there is none, nor ever was.
 
-    The ledger wins: whoever it holds out stays so, whatever the share says now. Others are placed by their id alone, but
-    for members of the campaign, who were listed before there was a universal holdout.
+    The ledger wins: whoever it holds out stays so, whatever the share says now. Others are placed by their id alone,
+    but for members of the campaign, who were listed before there was a universal holdout.
     """
     arms, share = ledger.arms(UNIVERSAL), plan.universal_holdout_share
     if not arms and not share:

@@ -92,7 +92,7 @@ def promise(customers: pd.DataFrame, arms: pd.Series[str], config: Config) -> Pr
     confidence = config.measure.confidence
     return Promise(
         orders=float(sent["expected_effect"].sum()),
-        revenue=float((sent["expected_effect"] * sent["expected_value_if_ordering"]).sum()),
+        revenue=float((sent["expected_effect"] * sent["order_amount"]).sum()),
         profit=float(sent["expected_profit"].sum()),
         cost=float(sent["contact_cost"].sum()),
         holdout_cost=float(kept["expected_profit"].sum()),
@@ -127,5 +127,5 @@ def _base_rate(customers: pd.DataFrame) -> float:
 
 def _break_even(customers: pd.DataFrame, config: Config) -> float:
     """Give the rise, the same for all, whose margin is what contacting them costs."""
-    value = config.list.margin * float(customers["expected_value_if_ordering"].sum())
+    value = config.list.margin * float(customers["order_amount"].sum())
     return float(customers["contact_cost"].sum()) / value if value > 0 else 1.0

@@ -8,6 +8,6 @@ from clm_ml.plots.lists import plot_list
 from clm_ml.plots.segments import plot_grid, segment_colours
 
 __all__ = [
-    "plot_cohorts", "plot_effects", "plot_flows", "plot_gains", "plot_grid", "plot_list", "plot_profit", "plot_reliability",
-    "segment_colours",
+    "plot_cohorts", "plot_effects", "plot_flows", "plot_gains", "plot_grid", "plot_list", "plot_profit",
+    "plot_reliability", "segment_colours",
 ]  # fmt: skip
