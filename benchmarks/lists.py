@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import lightgbm as lgb
@@ -126,25 +125,26 @@ def judge(shop: Shop, other: Shop) -> dict[tuple[str, float], tuple[int, float]]
         size = int(budget / plan.contact_cost)
         for name, score in scores.items():
             earned[name, budget] = taken(people, score, size)
-        for name, changes in OURS.items():
-            earned[name, budget] = listed(shop, budget, changes)
+        for name, by_reading in OURS.items():
+            earned[name, budget] = listed(shop, budget, by_reading)
         earned["learned from another shop's truth", budget] = taken(people, learned(people, other.people), size, 0.0)
         earned["perfect knowledge", budget] = taken(people, people["true_profit"], size, 0.0)
     return earned
 
 
-#: The list as it comes, and without what each part of the ranking adds.
-OURS: dict[str, Callable[[Shop], dict]] = {
-    "**clm-ml**": lambda shop: {"reach": shop.reach},
-    "clm-ml, all read alike": lambda shop: {},
-}
+#: The list as it comes, and without who reads e-mails.
+OURS = {"**clm-ml**": True, "clm-ml, as if all read alike": False}
 
 
-def listed(shop: Shop, budget: float, given: Callable[[Shop], dict]) -> tuple[int, float]:
+def listed(shop: Shop, budget: float, by_reading: bool) -> tuple[int, float]:
     plan = shop.config.list.model_copy(update={"budget": budget})
     try:
         ranked = rank_customers(
-            shop.people, plan, consent=shop.consent, plays=playbook(shop.config), **given(shop)
+            shop.people,
+            plan,
+            consent=shop.consent,
+            plays=playbook(shop.config),
+            reach=shop.reach if by_reading else None,
         ).customers
     except CampaignError:
         return 0, 0.0
