@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clm_ml.config import ListPlan
@@ -369,6 +369,7 @@ drawn_customers = st.lists(
 capacities = st.dictionaries(st.sampled_from(["phone", "email", "site"]), st.integers(0, 6))
 
 
+@settings(max_examples=60)
 @given(drawn_customers, st.integers(1, 40), capacities, st.sampled_from([0.5, 1.0, 3.7]), st.booleans())
 def test_no_list_exceeds_anything_or_holds_anybody_who_must_not_be_on_it(drawn, budget, capacity, call, is_predicting):
     ids = [f"c{number:02}" for number in range(len(drawn))]
