@@ -61,7 +61,7 @@ def rank_customers(
     reserved: Iterable[str] = (),
     fatigued: Iterable[str] = (),
     members: Iterable[str] = (),
-    reach: pd.Series[float] | None = None,
+    reading: pd.Series[float] | None = None,
     is_held_back: Callable[[str], bool] | None = None,
     plays: Mapping[str, Play] | None = None,
 ) -> Ranked:
@@ -85,7 +85,7 @@ def rank_customers(
         fatigued: customers whom other campaigns have contacted lately, or often enough.
         members: customers who are in this campaign already: they stay, but for suppression, consent and the universal
             holdout.
-        reach: how much likelier than others a customer reads an e-mail, by customer_id, 1 being the mean; so much
+        reading: how much likelier than others a customer reads an e-mail, by customer_id, 1 being the mean; so much
             likelier is an e-mail to bring them back. 1 for whom it does not tell, and for other channels.
         is_held_back: says of a customer_id whether it is in the universal holdout; nobody is, if not given.
         plays: what to do with each segment, by which channel, and what its contact costs where that is not
@@ -98,10 +98,12 @@ def rank_customers(
     consent = None if consent is None else consent.set_index("customer_id")  # once, for all frames
     who = {"suppressed": set(suppressed), "reserved": set(reserved), "fatigued": set(fatigued), "members": set(members)}
     for part in [scores] if isinstance(scores, pd.DataFrame) else scores:
-        falls = find_refusals(part, plan, consent=consent, plays=plays, reach=reach, is_held_back=is_held_back, **who)
+        falls = find_refusals(
+            part, plan, consent=consent, plays=plays, reading=reading, is_held_back=is_held_back, **who
+        )
         is_first = falls & (falls.cumsum(axis=1) == 1)
         dropped.update({str(step): int(count) for step, count in is_first.sum().items()})
-        told = _with_profit(part, plan, plays, reach).assign(
+        told = _with_profit(part, plan, plays, reading).assign(
             is_member=part["customer_id"].isin(who["members"]),
             is_predicted=_predicted(part, plan, consent),
             is_held_back=falls.get(_UNIVERSAL, False),
@@ -132,7 +134,7 @@ def find_refusals(
     reserved: Iterable[str] = (),
     fatigued: Iterable[str] = (),
     members: Iterable[str] = (),
-    reach: pd.Series[float] | None = None,
+    reading: pd.Series[float] | None = None,
     is_held_back: Callable[[str], bool] | None = None,
     plays: Mapping[str, Play] | None = None,
 ) -> pd.DataFrame:
@@ -142,7 +144,7 @@ def find_refusals(
     universal holdout only where there is one. The arguments are those of `rank_customers`; what is over the budget or a
     channel's capacity, only a whole list can tell.
     """
-    ids, profit = scores["customer_id"], _with_profit(scores, plan, plays or playbook(), reach)["expected_profit"]
+    ids, profit = scores["customer_id"], _with_profit(scores, plan, plays or playbook(), reading)["expected_profit"]
     is_new = ~ids.isin(set(members))
     is_wanted = scores["segment"].isin(plan.segments) | _predicted(scores, plan, consent)
     steps = {
@@ -175,15 +177,15 @@ def _predicted(scores: pd.DataFrame, plan: ListPlan, consent: pd.DataFrame | Non
 
 
 def _with_profit(
-    scores: pd.DataFrame, plan: ListPlan, plays: Mapping[str, Play], reach: pd.Series[float] | None
+    scores: pd.DataFrame, plan: ListPlan, plays: Mapping[str, Play], reading: pd.Series[float] | None
 ) -> pd.DataFrame:
     """Add the orders a contact is expected to add, what one is worth, and what a contact costs and earns after that."""
     own = {name: play.contact_cost for name, play in plays.items() if play.contact_cost is not None}
     cost = scores["segment"].map(own).astype(np.float64).fillna(plan.contact_cost)
     effect = scores["churn_probability"].astype(np.float64) * plan.assumed_save_rate
-    if reach is not None:
+    if reading is not None:
         by_email = scores["segment"].map({name: play.channel == "email" for name, play in plays.items()})
-        effect = (effect * scores["customer_id"].map(reach).fillna(1.0).where(by_email.eq(True), 1.0)).clip(upper=1.0)
+        effect = (effect * scores["customer_id"].map(reading).fillna(1.0).where(by_email.eq(True), 1.0)).clip(upper=1.0)
     worth = scores["expected_value_if_ordering"].astype(np.float64)
     if "expected_order_amount" in scores:
         worth = scores["expected_order_amount"].astype(np.float64).fillna(worth)

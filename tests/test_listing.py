@@ -18,7 +18,7 @@ from clm_ml.pipeline import customer, export, rank
 from clm_ml.pipeline.favourites import find_favourite_categories
 from clm_ml.pipeline.programme import find_fatigued, find_held_back
 from clm_ml.pipeline.promising import promise, smallest_share
-from clm_ml.pipeline.reach import find_reach, reach_of
+from clm_ml.pipeline.reading import find_reading, reading_of
 from clm_ml.plots import plot_list
 from clm_ml.timeline import parse_day
 from tests.test_campaign import assigned
@@ -266,7 +266,7 @@ def test_a_favourite_category_is_that_of_the_most_money_after_returns(tmp_path):
     assert find_favourite_categories(["a"], tables, parse_day("2024-12-01")).empty
 
 
-def test_reach_counts_opens_from_the_first_order_to_a_while_after_the_last_and_before_as_of():
+def test_reading_counts_opens_from_the_first_order_to_a_while_after_the_last_and_before_as_of():
     from tests.conftest import make_shop
 
     orders = [("a", "2024-01-01", 10.0), ("a", "2024-01-31", 10.0), ("b", "2024-11-20", 10.0), ("b", "2024-12-20", 9.0)]
@@ -280,11 +280,11 @@ def test_reach_counts_opens_from_the_first_order_to_a_while_after_the_last_and_b
         ("stranger", "2024-01-01", "email_open"),
     ]
     tables = make_shop(orders, events)
-    found = find_reach(tables, parse_day("2024-12-01"), 30)
-    by_hand = reach_of(pd.Series({"a": 2.0, "b": 0.0}), pd.Series({"a": 60.0, "b": 11.0}), 30)
+    found = find_reading(tables, parse_day("2024-12-01"), 30)
+    by_hand = reading_of(pd.Series({"a": 2.0, "b": 0.0}), pd.Series({"a": 60.0, "b": 11.0}), 30)
     pd.testing.assert_series_equal(found, by_hand, check_names=False)
     assert found["a"] > 1 > found["b"]
     assert np.isclose(found.mean(), 1.0)
-    assert find_reach(tables, parse_day("2024-12-01"), 0) is None
-    assert find_reach(make_shop(orders), parse_day("2024-12-01"), 30) is None
-    assert find_reach(make_shop(orders, [("a", "2024-01-02", "visit")]), parse_day("2024-12-01"), 30) is None
+    assert find_reading(tables, parse_day("2024-12-01"), 0) is None
+    assert find_reading(make_shop(orders), parse_day("2024-12-01"), 30) is None
+    assert find_reading(make_shop(orders, [("a", "2024-01-02", "visit")]), parse_day("2024-12-01"), 30) is None
