@@ -320,6 +320,17 @@ def test_who_has_not_said_yes_to_profiling_is_not_listed_for_what_they_become():
     assert (ranked.dropped["objects to profiling"], ranked.dropped["other segment"]) == (2, 1)
 
 
+def test_a_list_for_the_lapsed_holds_nobody_who_has_ordered_since():
+    scores = scored(
+        *((name, "at_risk", 0.9, 100.0) for name in ("old", "edge", "new", "member")), ("v", "at_risk", None, 1.0)
+    )
+    scores["days_since_last_order"] = pd.array([200, 90, 89, 3, None], dtype="Int64")
+    ranked = rank_customers(scores, planned(silent_days=90), members=["member"])
+    assert sorted(ranked.customers["customer_id"]) == ["edge", "member", "old"]
+    assert (ranked.dropped["ordered lately"], ranked.dropped["never ordered"]) == (1, 1)
+    assert "ordered lately" not in rank_customers(scores, planned()).dropped
+
+
 # What a contact is expected to earn
 
 
