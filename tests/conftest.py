@@ -34,6 +34,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if name in getattr(item, "fixturenames", ()):
                 item.add_marker(pytest.mark.xdist_group(name))
 
+
 COLUMNS = {
     "orders": ["customer_id", "ordered_at", "amount", "order_id", "loaded_at", "is_return"],
     "events": ["customer_id", "occurred_at", "event_type", "loaded_at"],
