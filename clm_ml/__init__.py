@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         transitions,
     )
     from clm_ml.tables import Tables, read_tables
+    from clm_ml.uplift import learn_uplift, load_uplift
 
 __all__ = [
     "ClmError",
@@ -50,8 +51,10 @@ __all__ = [
     "describe",
     "export",
     "kpis",
+    "learn_uplift",
     "load_config",
     "load_model",
+    "load_uplift",
     "measure",
     "measure_campaigns",
     "online_retail_config",
@@ -93,6 +96,7 @@ _HOMES = {
         "transitions",
     ),
     "tables": ("Tables", "read_tables"),
+    "uplift": ("learn_uplift", "load_uplift"),
 }
 _ROOMS = {name: room for room, names in _HOMES.items() for name in names}
 

@@ -4,7 +4,7 @@ It knows nothing of shops: any randomised experiment will do, as a frame with an
 """
 
 from clm_ml.measuring.adjusting import adjusted_difference
-from clm_ml.measuring.arms import Arm, Pair
+from clm_ml.measuring.arms import Arm, Pair, count_arm
 from clm_ml.measuring.comparing import measure
 from clm_ml.measuring.detecting import smallest_detectable_rise
 from clm_ml.measuring.differing import Differing, ask_whether_they_differ, holm
@@ -33,6 +33,7 @@ __all__ = [
     "ask_whether_they_differ",
     "check_ratio",
     "compare",
+    "count_arm",
     "holm",
     "measure",
     "newcombe",

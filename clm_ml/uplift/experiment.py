@@ -45,9 +45,8 @@ class Experiment:
 
     def where(self, rows: Bools) -> Experiment:
         """Take some of the rows."""
-        kept = (self.contacted, self.ordered, self.chance, self.fold)
-        contacted, ordered, chance, fold = (column[rows] for column in kept)
-        return Experiment(self.features.loc[rows].reset_index(drop=True), contacted, ordered, chance, fold)
+        features = self.features.loc[rows].reset_index(drop=True)
+        return Experiment(features, self.contacted[rows], self.ordered[rows], self.chance[rows], self.fold[rows])
 
 
 def read_experiment(
@@ -88,10 +87,17 @@ def read_experiment(
     held = told[column] if column else np.full(len(told), (~contacted).mean() if share is None else float(str(share)))
     chance = 1 - np.asarray(held, dtype=np.float64)
     if not ((chance > 0) & (chance < 1)).all():
-        raise DataError("the share held out lies between 0 and 1, and is neither: without both arms nothing is learned.")
+        raise DataError(
+            "the share held out lies between 0 and 1, and is neither: without both arms nothing is learned."
+        )
     _refuse_few(contacted, came)
     order = _order(known, contacted, came, chance)
-    known, contacted, came, chance = known.iloc[order].reset_index(drop=True), contacted[order], came[order], chance[order]
+    known, contacted, came, chance = (
+        known.iloc[order].reset_index(drop=True),
+        contacted[order],
+        came[order],
+        chance[order],
+    )
     return Experiment(known, contacted, came, chance, _folds(contacted, folds, seed))
 
 
@@ -114,8 +120,8 @@ def _refuse_few(contacted: Bools, came: Floats) -> None:
         if people < _FEWEST_CUSTOMERS or min(buyers, people - buyers) < _FEWEST_BUYERS:
             raise CampaignError(
                 f"of {people:,} customers {name} {buyers:,} ordered; uplift is learned from at least "
-                f"{_FEWEST_CUSTOMERS} in each arm, {_FEWEST_BUYERS} of them with and {_FEWEST_BUYERS} without an order: "
-                "bring more campaigns."
+                f"{_FEWEST_CUSTOMERS} in each arm, {_FEWEST_BUYERS} of them with an order and {_FEWEST_BUYERS} without: bring "
+                "more campaigns."
             )
 
 

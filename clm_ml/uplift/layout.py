@@ -15,7 +15,7 @@ __all__ = ["Layout", "fit_layout"]
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
-#: Values of a text column that fewer rows share tell nothing; beyond so many spreads from the mean a number says no more.
+#: Values of a text column that fewer rows share tell nothing, nor does a number beyond so many spreads from the mean.
 _FEWEST_ROWS, _WIDEST = 50, 5.0
 
 
@@ -45,7 +45,7 @@ class Layout:
         return _numbers(features, self.values)
 
     def standard(self, numbers: pd.DataFrame) -> Floats:
-        """Give them centred and scaled as in training, the mean where one is not known, and none beyond five spreads."""
+        """Give them centred and scaled as in training: the mean where one is not known, none beyond five spreads."""
         apart = (numbers.to_numpy(dtype=np.float64) - np.array(self.means)) / np.array(self.scales)
         return np.clip(np.nan_to_num(apart, nan=0.0), -_WIDEST, _WIDEST)
 

@@ -8,9 +8,7 @@ again, and weighed by the known chance of being contacted.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -108,15 +106,12 @@ def _fit_effects(numbers: pd.DataFrame, experiment: Experiment, seed: int) -> tu
 
 
 def _grow(numbers: pd.DataFrame, label: Floats, objective: str, seed: int) -> Trees:
-    growth = Growth(leaves=7, rounds=100, seeds=1, rows_a_leaf=max(20, min(200, len(numbers) // 50)), learning_rate=0.05)
+    growth = Growth(
+        leaves=7, rounds=100, seeds=1, rows_a_leaf=max(20, min(200, len(numbers) // 50)), learning_rate=0.05
+    )
     return fit_trees(numbers, label, {}, objective, seed, growth, num_threads=1)
 
 
 def _by_place(numbers: pd.DataFrame) -> pd.DataFrame:
     """Name numbers by their place: names with blanks or signs are not for LightGBM's text."""
     return numbers.set_axis([f"f{place}" for place in range(numbers.shape[1])], axis=1)
-
-
-def read_logistic(content: Mapping[str, Any]) -> Logistic:
-    """Read one back from plain data."""
-    return Logistic(tuple(float(weight) for weight in content["weights"]), float(content["intercept"]))
