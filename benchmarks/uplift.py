@@ -1,6 +1,6 @@
 """Does uplift order customers better than chance, and does its gate let through what is not there?
 
-Prints the tables that are kept in README.md: S7, the Qini of each learner on a real e-mail test, learned on one half and
+Prints the tables that are kept in README.md: S7, Qini of each learner on a real e-mail test, learned on one half and
 asked of the other, three times; the gate on that test; and how often it passes where a contact does the same to all.
 `--simulations` says how many; the data are looked for as quality.py does.
 """
