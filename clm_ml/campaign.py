@@ -19,9 +19,12 @@ import pandas as pd
 from clm_ml.engine import BATCH_ROWS
 from clm_ml.errors import CampaignError
 
-__all__ = ["CONTACT", "HOLDOUT", "Ledger", "assign_arms", "open_ledger", "place_of", "refuse_bad_name"]
+__all__ = ["CONTACT", "HOLDOUT", "UNIVERSAL", "Ledger", "assign_arms", "open_ledger", "place_of", "refuse_bad_name"]
 
 CONTACT, HOLDOUT = "contact", "holdout"
+
+#: The whole programme as a campaign of the ledger, in which somebody is held out of all others.
+UNIVERSAL = "universal"
 _WAIT_SECONDS = 30.0
 
 _SCHEMA = """
@@ -115,11 +118,33 @@ class Ledger:
         not free them. Without a campaign all others are meant.
         """
         rows = self._connection.execute(
-            "SELECT DISTINCT customer_id FROM assignments WHERE campaign IS NOT ? "
+            "SELECT DISTINCT customer_id FROM assignments WHERE campaign IS NOT ? AND campaign <> ? "
             "AND ? < date(sent_on, horizon_days || ' days') AND sent_on < date(?, horizon_days || ' days')",
-            (campaign, day, day),
+            (campaign, UNIVERSAL, day, day),
         )
         return {row[0] for row in rows.fetchall()}
+
+    def contacted(self, campaign: str | None, day: str, times: int, days: int) -> set[str]:
+        """List whom a contact on a day (ISO) would be the next to so many by other campaigns, all within so many days.
+
+        Only those to contact count, not those held out. Contacts after the day count as those before do: older scores
+        do not free anybody. Without a campaign all others are meant.
+        """
+        rows = self._connection.execute(
+            "SELECT DISTINCT customer_id FROM (SELECT customer_id, sent_on AS first, "
+            "LEAD(sent_on, ?) OVER (PARTITION BY customer_id ORDER BY sent_on) AS last "
+            "FROM assignments WHERE arm = ? AND campaign IS NOT ? AND campaign <> ?) "
+            "WHERE julianday(max(last, ?)) - julianday(min(first, ?)) < ?",  # null where so many have not been
+            (times - 1, CONTACT, campaign, UNIVERSAL, day, day, days),
+        )
+        return {row[0] for row in rows.fetchall()}
+
+    def share(self, campaign: str) -> float | None:
+        """Give the share that was last meant to be held out of a campaign; None if nobody was assigned yet."""
+        rows = self._connection.execute(
+            "SELECT share FROM assignments WHERE campaign = ? ORDER BY sent_on DESC, customer_id LIMIT 1", (campaign,)
+        )
+        return next((float(share) for (share,) in rows), None)
 
     def of(self, customer_id: str) -> pd.DataFrame:
         """Give one customer's rows, in the order in which they were sent.
@@ -194,8 +219,11 @@ def refuse_bad_name(campaign: str) -> None:
     """Refuse a name that cannot be told apart in files and CRMs.
 
     Raises:
-        CampaignError: if it is empty, too long, or has other than letters, digits, spaces, `.`, `_` and `-`.
+        CampaignError: if it is empty, too long, or has other than letters, digits, spaces, `.`, `_` and `-`; or is the
+            programme's.
     """
+    if campaign.casefold() == UNIVERSAL:
+        raise CampaignError(f"{UNIVERSAL!r} is the name of the whole programme in the ledger; choose another.")
     letters = re.sub(r"[ ._-]", "", campaign)
     if not letters.isalnum() or len(campaign) > 100 or campaign != campaign.strip():
         raise CampaignError(

@@ -1,17 +1,17 @@
-"""Who is contacted, in what order and why, within which budget.
+"""Who is contacted, in what order and why, within which budget and how many of each channel.
 
-The order of work is fixed: suppressed, consent, eligible, worth it, affordable. Each customer who falls away does so at
-the first step that applies, and is counted there.
+The order of work is fixed: suppressed, consent, eligible, fatigue, worth it, universal holdout, affordable. Each
+customer who falls away does so at the first step that applies, and is counted there.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
-from math import lcm
-from typing import Any
+from math import inf, lcm
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -19,22 +19,37 @@ import pandas as pd
 from clm_ml.config import ListPlan
 from clm_ml.errors import CampaignError
 from clm_ml.lifecycle import Play, playbook
+from clm_ml.model import BECOMES
 
 __all__ = ["Ranked", "find_refusals", "rank_customers"]
 
 Bools = np.ndarray[Any, np.dtype[np.bool_]]
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+
+_WORTH, _UNIVERSAL = "not worth the contact", "universal holdout"
 
 
 @dataclass(frozen=True)
 class Ranked:
     """The customers who would be sent, best first, and how many fell away at each step.
 
-    `customers`: rank, customer_id, segment, phase, play, churn_probability, expected_value_if_ordering, value_at_risk,
-    expected_profit, ranked_by, as_of, days_since_last_order and the reasons that the scores have.
+    Attributes:
+        customers: rank, customer_id, segment, phase, play, churn_probability, expected_value_if_ordering,
+            value_at_risk, expected_effect (orders that a contact adds), order_amount (of one), contact_cost,
+            expected_profit, ranked_by, as_of, days_since_last_order and the reasons that the scores have;
+            `becomes_at_risk_probability` and `becomes_cannot_lose_probability` of those who are listed for them, null
+            for the others.
+        dropped: customers who fell away, by step.
+        programme: customer_id, segment and expected_profit of all who could have been listed but for the budget, the
+            capacity and the universal holdout; a row a customer, members among them.
+        profits: expected profit of everybody who may be contacted, in the order in which the budget takes them: also of
+            those not worth it, who come last.
     """
 
     customers: pd.DataFrame
     dropped: Mapping[str, int]
+    programme: pd.DataFrame = field(repr=False)
+    profits: Floats = field(repr=False)
 
 
 def rank_customers(
@@ -44,15 +59,19 @@ def rank_customers(
     suppressed: Iterable[str] = (),
     consent: pd.DataFrame | None = None,
     reserved: Iterable[str] = (),
+    fatigued: Iterable[str] = (),
     members: Iterable[str] = (),
+    reach: pd.Series[float] | None = None,
+    is_held_back: Callable[[str], bool] | None = None,
     plays: Mapping[str, Play] | None = None,
 ) -> Ranked:
-    """Rank by expected profit, `churn_probability × save rate × margin × value if ordering − contact cost`.
+    """Rank by expected profit, `churn_probability × save rate × margin × amount of an order − contact cost`.
 
     The save rate is assumed (`assumed_save_rate`), until a campaign has measured it: where all contacts cost the same,
-    the order does not depend on it, the money does. Customers are taken while their expected profit is positive and the
-    budget lasts, those first whose profit is the largest for what their contact costs; ties go to the larger profit,
-    then to the smaller customer_id.
+    the order does not depend on it, the money does. What is brought back is one order, not a habit: of scores without
+    `expected_order_amount` the whole `expected_value_if_ordering` counts. Customers are taken while their expected
+    profit is positive and the budget and the capacity of their play's channel last, those first whose profit is the
+    largest for what their contact costs; ties go to the larger profit, then to the smaller customer_id.
 
     Args:
         scores: one row a customer, as a scores box has them; or many such frames, of which only those who are left
@@ -60,32 +79,48 @@ def rank_customers(
         plan: whom the list may hold, what it may cost, what it assumes.
         suppressed: customers never to list.
         consent: `customer_id`, and `may_contact` and `may_profile` where they are known; whoever has not said yes to
-            contact, or has said no to profiling, is left out. None: the shop keeps no consent, and nobody is left out
-            for it.
+            contact, or has said no to profiling, is left out; whoever has not said yes to profiling is not listed for
+            what they are likely to become. None: the shop keeps no consent, and nobody is left out for it.
         reserved: customers in another campaign that is still going on.
-        members: customers who are in this campaign already: they stay, but for suppression and consent.
-        plays: what to do with each segment, and what its contact costs where that is not `plan.contact_cost`; the
-            playbook as it comes, if not given.
+        fatigued: customers whom other campaigns have contacted lately, or often enough.
+        members: customers who are in this campaign already: they stay, but for suppression, consent and the universal
+            holdout.
+        reach: how much likelier than others a customer reads an e-mail, by customer_id, 1 being the mean; so much
+            likelier is an e-mail to bring them back. 1 for whom it does not tell, and for other channels.
+        is_held_back: says of a customer_id whether it is in the universal holdout; nobody is, if not given.
+        plays: what to do with each segment, by which channel, and what its contact costs where that is not
+            `plan.contact_cost`; the playbook as it comes, if not given.
 
     Raises:
         CampaignError: if nobody is left, saying where they went.
     """
-    kept, dropped, plays = [], Counter[str](), plays or playbook()
+    kept, offered, dropped, plays = [], [], Counter[str](), plays or playbook()
     consent = None if consent is None else consent.set_index("customer_id")  # once, for all frames
-    who = {"suppressed": set(suppressed), "reserved": set(reserved), "members": set(members)}
+    who = {"suppressed": set(suppressed), "reserved": set(reserved), "fatigued": set(fatigued), "members": set(members)}
     for part in [scores] if isinstance(scores, pd.DataFrame) else scores:
-        falls = find_refusals(part, plan, consent=consent, plays=plays, **who)
+        falls = find_refusals(part, plan, consent=consent, plays=plays, reach=reach, is_held_back=is_held_back, **who)
         is_first = falls & (falls.cumsum(axis=1) == 1)
         dropped.update({str(step): int(count) for step, count in is_first.sum().items()})
-        left = _with_profit(part, plan, plays).assign(is_member=part["customer_id"].isin(who["members"]))
-        kept.append(left[~falls.any(axis=1)])
-    frame = pd.concat(kept, ignore_index=True)
-    taken = _within_budget(frame, plan)
-    counts = {**dropped, "over the budget": len(frame) - len(taken)}
+        told = _with_profit(part, plan, plays, reach).assign(
+            is_member=part["customer_id"].isin(who["members"]),
+            is_predicted=_predicted(part, plan, consent),
+            is_held_back=falls.get(_UNIVERSAL, False),
+        )
+        may_be = ~falls.drop(columns=[_WORTH, _UNIVERSAL], errors="ignore").any(axis=1)
+        offered.append(told.loc[may_be, ["expected_profit", "contact_cost"]])
+        kept.append(told[may_be & ~falls[_WORTH]])
+    programme = pd.concat(kept, ignore_index=True)
+    frame = programme[~programme.pop("is_held_back")]
+    ways = _ways(frame, plan, plays)
+    counts = {**dropped, **{f"over the {way}": int((ways == way).sum()) for way in ("budget", "capacity")}}
+    taken = _in_order(frame[ways == "taken"])
     if taken.empty:
-        told = ", ".join(f"{step} {count:,}" for step, count in counts.items() if count)
-        raise CampaignError(f"nobody is left to contact ({told or 'the scores have no rows'}); see list in the config.")
-    return Ranked(_told(taken, plan, plays), counts)
+        where = ", ".join(f"{step} {count:,}" for step, count in counts.items() if count)
+        raise CampaignError(
+            f"nobody is left to contact ({where or 'the scores have no rows'}); see list in the config."
+        )
+    profits = _in_order(pd.concat(offered, ignore_index=True))["expected_profit"].to_numpy()
+    return Ranked(_told(taken, plan, plays), counts, programme[["customer_id", "segment", "expected_profit"]], profits)
 
 
 def find_refusals(
@@ -95,43 +130,78 @@ def find_refusals(
     suppressed: Iterable[str] = (),
     consent: pd.DataFrame | None = None,
     reserved: Iterable[str] = (),
+    fatigued: Iterable[str] = (),
     members: Iterable[str] = (),
+    reach: pd.Series[float] | None = None,
+    is_held_back: Callable[[str], bool] | None = None,
     plays: Mapping[str, Play] | None = None,
 ) -> pd.DataFrame:
     """Tell of every customer which steps leave them out, whether or not an earlier one does.
 
-    Grain: the rows of the scores. One boolean column a step, in the order of work; steps about consent only where it
-    is known. The arguments are those of `rank_customers`; what is over the budget, only a whole list can tell.
+    Grain: the rows of the scores. One boolean column a step, in the order of work; steps about consent and the
+    universal holdout only where there is one. The arguments are those of `rank_customers`; what is over the budget or a
+    channel's capacity, only a whole list can tell.
     """
-    ids, profit = scores["customer_id"], _with_profit(scores, plan, plays or playbook())["expected_profit"]
+    ids, profit = scores["customer_id"], _with_profit(scores, plan, plays or playbook(), reach)["expected_profit"]
     is_new = ~ids.isin(set(members))
+    is_wanted = scores["segment"].isin(plan.segments) | _predicted(scores, plan, consent)
     steps = {
         "suppressed": ids.isin(set(suppressed)),
         **_without_consent(ids, consent),
         "never ordered": scores["churn_probability"].isna(),
-        "other segment": ~scores["segment"].isin(plan.segments) & is_new,
+        "other segment": ~is_wanted & is_new,
         "in another live campaign": ids.isin(set(reserved)) & is_new,
-        "not worth the contact": ~(profit > 0) & is_new,
+        "fatigued": ids.isin(set(fatigued)) & is_new,
+        _WORTH: ~(profit > 0) & is_new,
     }
+    if is_held_back is not None:
+        steps[_UNIVERSAL] = [is_held_back(customer) for customer in ids]
     return pd.DataFrame(steps, index=scores.index).astype(bool)
 
 
-def _with_profit(scores: pd.DataFrame, plan: ListPlan, plays: Mapping[str, Play]) -> pd.DataFrame:
-    """Add what a contact costs, and what it is expected to earn after that."""
+def _predicted(scores: pd.DataFrame, plan: ListPlan, consent: pd.DataFrame | None) -> Bools:
+    """Find who is of another segment, but likely to be in one of the list's when the horizon ends.
+
+    Whoever is listed for nothing else has to have said yes to profiling, where that is asked.
+    """
+    likely = np.zeros(len(scores), dtype=np.bool_)
+    for column, segment in BECOMES.items():
+        if plan.also_predicted and segment in plan.segments and column in scores:
+            likely |= (scores[column].astype(np.float64) >= plan.predicted_from).to_numpy()
+    likely &= ~scores["segment"].isin(plan.segments).to_numpy()
+    if consent is None or "may_profile" not in consent:
+        return likely
+    return likely & _said(scores["customer_id"], consent)["may_profile"].isin([True]).to_numpy()
+
+
+def _with_profit(
+    scores: pd.DataFrame, plan: ListPlan, plays: Mapping[str, Play], reach: pd.Series[float] | None
+) -> pd.DataFrame:
+    """Add the orders a contact is expected to add, what one is worth, and what a contact costs and earns after that."""
     own = {name: play.contact_cost for name, play in plays.items() if play.contact_cost is not None}
     cost = scores["segment"].map(own).astype(np.float64).fillna(plan.contact_cost)
     effect = scores["churn_probability"].astype(np.float64) * plan.assumed_save_rate
-    profit = effect * plan.margin * scores["expected_value_if_ordering"] - cost
-    return scores.assign(expected_profit=profit, contact_cost=cost)
+    if reach is not None:
+        by_email = scores["segment"].map({name: play.channel == "email" for name, play in plays.items()})
+        effect = (effect * scores["customer_id"].map(reach).fillna(1.0).where(by_email.eq(True), 1.0)).clip(upper=1.0)
+    worth = scores["expected_value_if_ordering"].astype(np.float64)
+    if "expected_order_amount" in scores:
+        worth = scores["expected_order_amount"].astype(np.float64).fillna(worth)
+    profit = effect * plan.margin * worth - cost
+    return scores.assign(expected_effect=effect, order_amount=worth, expected_profit=profit, contact_cost=cost)
+
+
+def _said(ids: pd.Series[str], consent: pd.DataFrame) -> pd.DataFrame:
+    """Give what each has allowed; null of whom nothing is known."""
+    known = consent.set_index("customer_id") if "customer_id" in consent else consent
+    return known.reindex(ids)
 
 
 def _without_consent(ids: pd.Series[str], consent: pd.DataFrame | None) -> dict[str, Bools]:
     """Find who has not said yes to being contacted, and who objects to profiling."""
     if consent is None:
         return {}
-    known = consent.set_index("customer_id") if "customer_id" in consent else consent
-    known = known.reindex(ids)
-    steps = {}
+    known, steps = _said(ids, consent), {}
     if "may_contact" in known:
         steps["no consent"] = ~known["may_contact"].isin([True]).to_numpy()
     if "may_profile" in known:
@@ -139,14 +209,20 @@ def _without_consent(ids: pd.Series[str], consent: pd.DataFrame | None) -> dict[
     return steps
 
 
-def _within_budget(frame: pd.DataFrame, plan: ListPlan) -> pd.DataFrame:
-    """Take the best the money lasts for: members first, since they were promised; pass over the too dear."""
-    by = {"earned": frame["expected_profit"] / frame["contact_cost"]}
-    order = ["earned", "expected_profit", "customer_id"]
-    ranked = frame.assign(**by).sort_values(order, ascending=[False, False, True]).drop(columns="earned")
+def _in_order(frame: pd.DataFrame) -> pd.DataFrame:
+    """Put first whose contact earns most for what it costs."""
+    by = [name for name in ("earned", "expected_profit", "customer_id") if name == "earned" or name in frame]
+    earned = frame["expected_profit"] / frame["contact_cost"]
+    return frame.assign(earned=earned).sort_values(by, ascending=[name == "customer_id" for name in by])
+
+
+def _ways(frame: pd.DataFrame, plan: ListPlan, plays: Mapping[str, Play]) -> pd.Series[str]:
+    """Say of each whether they are taken, or what does not last: members first, since they were promised."""
+    ranked = _in_order(frame)
     wholes, money = _in_wholes(ranked["contact_cost"], plan.budget)
-    taken = _affordable(wholes, ranked["is_member"].tolist(), money)
-    return ranked[np.asarray(taken, dtype=np.bool_)].drop(columns=["is_member", "contact_cost"])
+    channels = ranked["segment"].map({name: play.channel for name, play in plays.items()})
+    ways = _affordable(wholes, ranked["is_member"].tolist(), money, channels.tolist(), plan.capacity)
+    return pd.Series(ways, index=ranked.index, dtype=object).reindex(frame.index)
 
 
 def _in_wholes(costs: pd.Series[float], budget: float) -> tuple[list[int], int]:
@@ -157,19 +233,35 @@ def _in_wholes(costs: pd.Series[float], budget: float) -> tuple[list[int], int]:
     return costs.map(wholes).tolist(), wholes[budget]
 
 
-def _affordable(costs: Sequence[int], is_member: Sequence[bool], money: int) -> list[bool]:
-    """Say of each, the best first, whether they are taken: members always, others while the rest of the money lasts."""
-    money -= sum(cost for cost, old in zip(costs, is_member, strict=True) if old)
-    taken = []
-    for cost, old in zip(costs, is_member, strict=True):
-        taken.append(old or cost <= money)
-        money -= cost if taken[-1] and not old else 0
-    return taken
+def _affordable(
+    costs: Sequence[int], is_member: Sequence[bool], money: int, channels: Sequence[str], capacity: Mapping[str, int]
+) -> list[Literal["taken", "budget", "capacity"]]:
+    """Say of each, the best first, whether they are taken, or else what they were too many for.
+
+    Members are always taken; others, while the rest of the money and of their channel's capacity last.
+    """
+    free: dict[str, float] = dict(capacity)
+    for cost, channel, old in zip(costs, channels, is_member, strict=True):
+        if old:
+            money, free[channel] = money - cost, free.get(channel, inf) - 1
+    ways: list[Literal["taken", "budget", "capacity"]] = []
+    for cost, channel, old in zip(costs, channels, is_member, strict=True):
+        fits = old or (cost <= money and free.get(channel, inf) >= 1)
+        ways.append("taken" if fits else "budget" if cost > money else "capacity")
+        if fits and not old:
+            money, free[channel] = money - cost, free.get(channel, inf) - 1
+    return ways
 
 
 def _told(taken: pd.DataFrame, plan: ListPlan, plays: Mapping[str, Play]) -> pd.DataFrame:
-    return taken.assign(
-        rank=np.arange(1, len(taken) + 1),
-        play=taken["segment"].map({segment: play.plays[0] for segment, play in plays.items() if play.plays}),
-        ranked_by=f"expected profit (assumed save rate {plan.assumed_save_rate:g})",
-    ).reset_index(drop=True)
+    becomes = {name: taken[name].where(taken["is_predicted"]) for name in BECOMES if name in taken}
+    return (
+        taken.drop(columns=["is_member", "is_predicted", "earned"])
+        .assign(
+            rank=np.arange(1, len(taken) + 1),
+            play=taken["segment"].map({segment: play.plays[0] for segment, play in plays.items() if play.plays}),
+            **becomes,
+            ranked_by=f"expected profit (assumed save rate {plan.assumed_save_rate:g})",
+        )
+        .reset_index(drop=True)
+    )

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clm_ml.campaign import CONTACT, HOLDOUT, assign_arms, open_ledger, place_of, refuse_bad_name
+from clm_ml.campaign import CONTACT, HOLDOUT, UNIVERSAL, assign_arms, open_ledger, place_of, refuse_bad_name
 from clm_ml.errors import CampaignError
 
 SHARES = (0.1, 0.25, 0.3, 0.5, 0.75, 0.05)
@@ -230,6 +230,40 @@ class TestLedger:
             assert ledger.reserved("autumn", "2020-01-31") == ({"c1", "c2"} if is_reserved else set())
             assert ledger.reserved("winter", "2020-01-31") == set()
 
+    @pytest.mark.parametrize(
+        ("sent_on", "times", "days", "is_tired"),
+        [
+            (["2020-01-02"], 1, 30, True),
+            (["2020-01-01"], 1, 30, False),  # thirty days ago: that day is free
+            (["2020-02-29"], 1, 30, True),  # the list is made from older scores
+            (["2020-03-01"], 1, 30, False),
+            (["2020-01-31"], 1, 0, False),  # no gap is asked
+            (["2019-11-03", "2019-12-01"], 3, 90, False),
+            (["2019-11-03", "2019-12-01", "2020-01-01"], 3, 90, True),
+            (["2019-11-02", "2019-12-01", "2020-01-01"], 3, 90, False),  # the first is ninety days ago
+            (["2019-12-01", "2020-01-15", "2020-02-28"], 3, 90, True),  # on both sides, all within ninety days
+            (["2019-12-01", "2020-01-15", "2020-02-29"], 3, 90, False),
+        ],
+    )
+    def test_contacts_of_other_campaigns_tire_and_those_held_out_do_not(self, tmp_path, sent_on, times, days, is_tired):
+        with open_ledger(tmp_path / "ledger.db") as ledger:
+            for number, day in enumerate(sent_on):
+                ledger.record(assigned({"c1": CONTACT, "c2": HOLDOUT}, f"before {number}", sent_on=day))
+                ledger.record(assigned({"c3": CONTACT}, "autumn" if number == 0 else UNIVERSAL, sent_on=day))
+            assert ledger.contacted("autumn", "2020-01-31", times, days) == ({"c1"} if is_tired else set())
+
+    def test_the_programme_keeps_nobody_from_a_campaign(self, tmp_path):
+        with open_ledger(tmp_path / "ledger.db") as ledger:
+            ledger.record(assigned({"c1": CONTACT, "c2": HOLDOUT}, UNIVERSAL))
+            assert ledger.reserved("autumn", "2020-01-31") == ledger.reserved(None, "2020-01-31") == set()
+
+    def test_the_share_that_was_last_meant_is_remembered(self, tmp_path):
+        with open_ledger(tmp_path / "ledger.db") as ledger:
+            assert ledger.share("autumn") is None
+            ledger.record(assigned({"c1": CONTACT}))
+            ledger.record(assigned({"c0": CONTACT}, share=0.2, sent_on="2020-02-01"))
+            assert (ledger.share("autumn"), ledger.share("winter")) == (0.2, None)
+
     @pytest.mark.parametrize("there", ["text", "folder", "other table", "below a file"])
     def test_what_is_no_ledger_is_refused(self, tmp_path, there):
         path = tmp_path / "ledger.db"
@@ -328,3 +362,8 @@ class TestNames:
         with pytest.raises(CampaignError, match="a campaign's name is") as raised:
             refuse_bad_name(name)
         assert raised.value.exit_code == 16
+
+    @pytest.mark.parametrize("name", [UNIVERSAL, "Universal"])
+    def test_the_programmes_own_name_is_refused(self, name):
+        with pytest.raises(CampaignError, match="the name of the whole programme"):
+            refuse_bad_name(name)

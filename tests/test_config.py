@@ -73,6 +73,17 @@ def test_a_byte_order_mark_does_no_harm(load):
 @pytest.mark.parametrize(
     ("more", "said"),
     [
+        (
+            "list:\n  capacity: {phne: 3}",
+            "list.capacity: 'phne' is no channel of the playbook; did you mean 'phone'?",
+        ),
+        (
+            "list: {capacity: {pigeon: 3}}\nplaybook: {at_risk: {channel: letter}}",
+            "'pigeon' is no channel of the playbook; there are email, phone, site, letter",
+        ),
+        ("list: {capacity: {phone: -1}}", "6: list.capacity.phone: must be greater than or equal to 0; found -1."),
+        ("list: {holdout_share: most}", "6: list.holdout_share: must be 'auto' or a valid number; found 'most'."),
+        ("list: {max_contacts: {m: 3}}", "6: list.max_contacts.m: unknown key"),
         ("tsk: {}", "6: tsk: unknown key; did you mean 'task'?"),
         ("task: {horizon_day: 9}", "6: task.horizon_day: unknown key; did you mean 'horizon_days'?"),
         ("task:\n  active_days: 9\n  zzz: 9", "8: task.zzz: unknown key."),
@@ -232,3 +243,13 @@ def test_optional_tables_are_there_once_they_are_no_comments(load):
     config = load(re.sub(optional, "  ", filled_in()))
     assert list(config.tables.named()) == list(COLUMNS)
     assert set(config.tables.events.meanings) < set(MEANINGS)
+
+
+def test_channels_of_a_list_are_those_of_the_playbook(load):
+    from clm_ml.config import CHANNELS
+    from clm_ml.lifecycle import playbook
+
+    assert {play.channel for play in playbook().values()} <= set(CHANNELS)
+    own = load(SHOP + "list: {capacity: {letter: 3, phone: 0}}\nplaybook: {at_risk: {channel: letter}}")
+    assert own.list.capacity == {"letter": 3, "phone": 0}
+    assert load(SHOP + "list: {holdout_share: auto}").list.holdout_share == "auto"

@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clm_ml.config import ListPlan
@@ -60,8 +61,10 @@ def test_each_customer_falls_away_once_at_the_first_step_that_applies():
         "never ordered": 1,
         "other segment": 1,
         "in another live campaign": 1,
+        "fatigued": 0,
         "not worth the contact": 1,
         "over the budget": 0,
+        "over the capacity": 0,
     }
 
 
@@ -213,3 +216,195 @@ def test_every_step_that_leaves_somebody_out_is_told_not_only_the_first():
         1: [],  # a member stays
         2: ["never ordered", "other segment", "not worth the contact"],
     }
+
+
+# Capacity, fatigue, the universal holdout
+
+
+def planned(**changes):
+    return PLAN.model_copy(update={"budget": 100.0, **changes})
+
+
+def test_a_full_channel_is_passed_over_and_told_apart_from_the_budget():
+    scores = scored(
+        ("call 1", "cannot_lose", 0.9, 400.0),
+        ("call 2", "cannot_lose", 0.9, 390.0),
+        ("mail 1", "at_risk", 0.9, 200.0),
+        ("mail 2", "falling_asleep", 0.9, 190.0),
+        ("mail 3", "at_risk", 0.9, 180.0),
+    )
+    ranked = rank_customers(scores, planned(capacity={"phone": 1, "email": 2}))
+    assert ranked.customers["customer_id"].tolist() == ["call 1", "mail 1", "mail 2"]
+    assert (ranked.dropped["over the capacity"], ranked.dropped["over the budget"]) == (2, 0)
+    short = rank_customers(scores, planned(budget=2.0, capacity={"phone": 1}))
+    assert short.customers["customer_id"].tolist() == ["call 1", "mail 1"]
+    assert (short.dropped["over the capacity"], short.dropped["over the budget"]) == (1, 2)
+    none = rank_customers(scores, planned(capacity={"phone": 0}))
+    assert none.customers["customer_id"].tolist() == ["mail 1", "mail 2", "mail 3"]
+
+
+def test_members_fill_their_channel_before_others():
+    scores = scored(("best", "at_risk", 0.9, 400.0), ("old", "at_risk", 0.9, 100.0), ("call", "cannot_lose", 0.9, 90.0))
+    ranked = rank_customers(scores, planned(capacity={"email": 1}), members=["old"])
+    assert ranked.customers["customer_id"].tolist() == ["old", "call"]
+    assert ranked.dropped["over the capacity"] == 1
+
+
+def test_the_fatigued_and_the_universal_holdout_fall_away_and_are_told():
+    scores = scored(
+        *((customer, "at_risk", 0.9, 100.0) for customer in ("in", "tired", "held", "member", "held member"))
+    )
+    who = {"members": ["member", "held member"], "fatigued": ["tired", "member"]}
+    ranked = rank_customers(scores, planned(), **who, is_held_back=lambda customer: customer.startswith("held"))
+    assert ranked.customers["customer_id"].tolist() == ["in", "member"]
+    assert (ranked.dropped["fatigued"], ranked.dropped["universal holdout"]) == (1, 2)
+    assert ranked.programme["customer_id"].tolist() == ["in", "held", "member", "held member"]
+    assert "universal holdout" not in rank_customers(scores, planned()).dropped
+
+
+# Who is about to fall
+
+
+def about_to(*rows):
+    """Draw scores: customer_id, segment, becomes at_risk, becomes cannot_lose."""
+    frame = scored(*((customer, segment, 0.6, 100.0) for customer, segment, *_ in rows))
+    names = ["becomes_at_risk_probability", "becomes_cannot_lose_probability"]
+    return frame.assign(**{name: [row[2 + place] for row in rows] for place, name in enumerate(names)})
+
+
+FALLING = (
+    ("now", "at_risk", 0.9, 0.0),
+    ("soon", "champion", 0.5, 0.1),
+    ("lost soon", "loyal", 0.1, 0.7),
+    ("stays", "champion", 0.49, 0.49),
+    ("unknown", "champion", None, None),
+)
+
+
+def test_who_is_likely_to_fall_is_listed_with_their_own_play_and_marked():
+    ranked = rank_customers(about_to(*FALLING), planned()).customers.set_index("customer_id")
+    assert sorted(ranked.index) == ["lost soon", "now", "soon"]
+    assert ranked["play"].to_dict() == {
+        "now": playbook()["at_risk"].plays[0],
+        "soon": playbook()["champion"].plays[0],
+        "lost soon": playbook()["loyal"].plays[0],
+    }
+    marks = ranked[["becomes_at_risk_probability", "becomes_cannot_lose_probability"]]
+    assert marks.loc["soon"].tolist() == [0.5, 0.1]
+    assert marks.loc["now"].isna().all(), "who is listed for what they are is not marked"
+
+
+@pytest.mark.parametrize(
+    ("changes", "listed"),
+    [
+        ({"also_predicted": False}, ["now"]),
+        ({"predicted_from": 0.6}, ["lost soon", "now"]),
+        ({"predicted_from": 0.4}, ["lost soon", "now", "soon", "stays"]),
+        ({"segments": ("at_risk",)}, ["now", "soon"]),  # a list that is not for cannot_lose holds nobody for it
+        ({"segments": ("champion",), "predicted_from": 0.4}, ["soon", "stays", "unknown"]),
+    ],
+)
+def test_whom_a_list_holds_for_what_they_become_is_the_configs(changes, listed):
+    ranked = rank_customers(about_to(*FALLING), planned(**changes))
+    assert sorted(ranked.customers["customer_id"]) == listed
+
+
+def test_who_has_not_said_yes_to_profiling_is_not_listed_for_what_they_become():
+    rows = [(name, segment, 0.9, 0.0) for name in ("yes", "no", "silent") for segment in ("champion", "at_risk")]
+    scores = about_to(*((f"{name} {segment}", segment, *told) for name, segment, *told in rows))
+    said = {"yes": True, "no": False, "silent": None}
+    claims = [said[customer.split()[0]] for customer in scores["customer_id"]]
+    consent = pd.DataFrame({"customer_id": scores["customer_id"], "may_profile": claims})
+    ranked = rank_customers(scores, planned(), consent=consent)
+    assert sorted(ranked.customers["customer_id"]) == ["silent at_risk", "yes at_risk", "yes champion"]
+    assert (ranked.dropped["objects to profiling"], ranked.dropped["other segment"]) == (2, 1)
+
+
+# What a contact is expected to earn
+
+
+def test_a_contact_brings_back_one_order_and_not_a_habit():
+    scores = scored(("often", "at_risk", 0.5, 400.0), ("dear", "at_risk", 0.5, 90.0), ("unknown", "at_risk", 0.5, 80.0))
+    ranked = rank_customers(scores.assign(expected_order_amount=[40.0, 90.0, None]), planned())
+    assert ranked.customers["customer_id"].tolist() == ["dear", "unknown"]
+    assert ranked.customers["expected_profit"].tolist() == pytest.approx([1.25, 1.0])  # .5×.1×.5×90−1
+    assert ranked.dropped["not worth the contact"] == 1  # .5×.1×.5×40 pays for the contact and no more
+
+
+def test_who_reads_e_mails_is_the_likelier_brought_back_by_one():
+    names = ("never", "reader", "unknown")
+    scores = scored(*((name, "at_risk", 0.5, 100.0) for name in names), ("call", "cannot_lose", 0.5, 100.0))
+    reach = pd.Series({"never": 0.5, "reader": 2.0, "call": 2.0})
+    customers = rank_customers(scores, planned(), reach=reach).customers.set_index("customer_id")
+    assert customers["expected_profit"].to_dict() == pytest.approx(
+        {"reader": 4.0, "call": 1.5, "unknown": 1.5, "never": 0.25}
+    )
+    assert customers["expected_effect"]["reader"] == pytest.approx(0.1)
+    certain = rank_customers(scores, planned(assumed_save_rate=1.0), reach=pd.Series({"reader": 9.0})).customers
+    assert certain["expected_effect"].max() == 1.0
+
+
+def test_the_profits_of_all_who_may_be_contacted_are_told_in_the_order_of_the_budget():
+    scores = scored(("a", "at_risk", 0.5, 100.0), ("b", "at_risk", 0.5, 200.0), ("no", "at_risk", 0.5, 8.0))
+    others = scored(("c", "champion", 0.5, 900.0), ("s", "at_risk", 0.5, 900.0))
+    ranked = rank_customers([scores, others], PLAN.model_copy(update={"budget": 1.0}), suppressed=["s"])
+    assert ranked.profits.tolist() == pytest.approx([4.0, 1.5, -0.8])
+    assert ranked.customers["customer_id"].tolist() == ["b"]
+
+
+# Whatever comes, nobody is listed who must not be, and nothing is exceeded
+
+_FLAGS = ("suppressed", "no consent", "objects", "reserved", "fatigued", "held back", "member")
+drawn_customers = st.lists(
+    st.tuples(
+        st.sampled_from(SEGMENTS),
+        st.one_of(st.none(), st.floats(0, 1)),
+        st.integers(0, 300),
+        st.floats(0, 1),
+        st.sets(st.sampled_from(_FLAGS), max_size=2),
+    ),
+    min_size=1,
+    max_size=25,
+)
+capacities = st.dictionaries(st.sampled_from(["phone", "email", "site"]), st.integers(0, 6))
+
+
+@settings(max_examples=60)
+@given(drawn_customers, st.integers(1, 40), capacities, st.sampled_from([0.5, 1.0, 3.7]), st.booleans())
+def test_no_list_exceeds_anything_or_holds_anybody_who_must_not_be_on_it(drawn, budget, capacity, call, is_predicting):
+    ids = [f"c{number:02}" for number in range(len(drawn))]
+    flagged = {flag: {name for name, row in zip(ids, drawn, strict=True) if flag in row[4]} for flag in _FLAGS}
+    scores = scored(*((name, *row[:3]) for name, row in zip(ids, drawn, strict=True)))
+    scores["becomes_at_risk_probability"] = [row[3] for row in drawn]
+    consent = pd.DataFrame(
+        {
+            "customer_id": ids,
+            "may_contact": [name not in flagged["no consent"] for name in ids],
+            "may_profile": [False if name in flagged["objects"] else None for name in ids],
+        }
+    )
+    plays = playbook()
+    plays |= {"cannot_lose": replace(plays["cannot_lose"], contact_cost=call)}
+    plan = planned(budget=budget / 2, capacity=capacity, also_predicted=is_predicting)
+    who = {name: flagged[name] for name in ("suppressed", "reserved", "fatigued")} | {"members": flagged["member"]}
+    try:
+        ranked = rank_customers(
+            scores, plan, consent=consent, plays=plays, is_held_back=flagged["held back"].__contains__, **who
+        )
+    except CampaignError:
+        return
+    listed, new = ranked.customers, ranked.customers[~ranked.customers["customer_id"].isin(flagged["member"])]
+    never = flagged["suppressed"] | flagged["no consent"] | flagged["objects"] | flagged["held back"]
+    assert not set(listed["customer_id"]) & never
+    assert not set(new["customer_id"]) & (flagged["reserved"] | flagged["fatigued"])
+    assert (new["expected_profit"] > 0).all()
+    assert set(new["segment"]) <= set(plan.segments), "nobody has said yes to profiling"
+    if len(new):
+        assert listed["contact_cost"].sum() <= plan.budget + 1e-9
+    channels, fresh = (
+        frame["segment"].map({name: play.channel for name, play in plays.items()}) for frame in (listed, new)
+    )
+    for channel, most in capacity.items():
+        assert (fresh == channel).sum() == 0 or (channels == channel).sum() <= most
+    assert len(listed) + sum(ranked.dropped.values()) == len(drawn)
+    assert np.all(np.diff(listed["expected_profit"] / listed["contact_cost"]) <= 1e-12)

@@ -182,7 +182,6 @@ def tell_scored(answer: Answer, scored: Scored) -> None:
 def tell_exported(answer: Answer, exported: Exported, config: Config) -> None:
     """Tell the top of the list, who fell away, and where the files are."""
     listed = exported.listed
-    profit = float(listed.contact["expected_profit"].sum())
     answer.tell(
         {
             "list": str(exported.box),
@@ -190,22 +189,26 @@ def tell_exported(answer: Answer, exported: Exported, config: Config) -> None:
             "contact": len(listed.contact),
             "holdout": len(listed.holdout),
             "dropped": dict(listed.dropped),
-            "expected_profit": round(profit, 2),
-            "assumed_save_rate": config.list.assumed_save_rate,
+            "promise": listed.promise.facts(),
+            "assumed_save_rate": config.list.assumed_save_rate if listed.promise.assumed else None,
+            "plot": exported.plot and str(exported.plot),
             "files": [str(path) for path in exported.files],
             "warnings": list(listed.warnings),
         }
     )
     _warn(answer, listed.warnings)
     _say_sizes(answer, listed)
-    answer.say(
-        f"expected profit {profit:,.0f} {config.currency}, assuming that a contact brings back "
-        f"{config.list.assumed_save_rate:.1%} of those who would churn"
-    )
+    for line in listed.promise.lines(len(listed.holdout), config.currency):
+        answer.say(line)
+    if listed.promise.assumed:
+        rate = config.list.assumed_save_rate
+        answer.say(f"assumed is that a contact brings back {rate:.1%} of those who would churn")
     _say_top(answer, listed)
     tell_outcomes(answer, exported.outcomes)
     for path in exported.files:
         answer.say(f"  {path}")
+    if exported.plot is not None:
+        answer.say(f"figure: {exported.plot}")
 
 
 def _say_sizes(answer: Answer, listed: Listed) -> None:

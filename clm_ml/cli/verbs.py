@@ -198,14 +198,18 @@ def export(
     delivered: Annotated[
         Path | None, typer.Option("--delivered", metavar="LIST", help="Only say that this list box was delivered.")
     ] = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", metavar="FILE.png", help="Where a figure of expected profit goes.")
+    ] = None,
     force: Force = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Write the ranked list of a campaign, in two arms.
 
-    Those to contact and those held out are in files of their own, and so is what each destination takes. Once a
-    list was imported, --delivered says so; only then can --changed-only tell what has changed.
+    Those to contact and those held out are in files of their own, and so is what each destination takes. What it
+    is expected to earn is told, and what its holdout can show of that. Once a list was imported, --delivered says
+    so; only then can --changed-only tell what has changed.
     """
     with answering(debug, as_json) as answer:
         from clm_ml.cli.destinations import confirm  # noqa: PLC0415
@@ -216,7 +220,7 @@ def export(
 
         asked = (scores, campaign, out)
         if delivered is not None:
-            if any(asked) or changed_only or strict or force:
+            if any(asked) or changed_only or strict or force or plot:
                 raise UsageError(
                     "--delivered goes with --destination alone: it says what happened, and writes no list."
                 )
@@ -233,6 +237,7 @@ def export(
             destinations=destination or (),
             changed_only=changed_only,
             strict=strict,
+            plot=plot,
             force=force,
             progress=answer.progress,
         )

@@ -5,7 +5,7 @@ refusal names the file and the line. Relative paths are read from the folder the
 can be run from anywhere.
 """
 
-from clm_ml.config.contract import COLUMNS, DESTINATIONS, MEANINGS, RATED
+from clm_ml.config.contract import CHANNELS, COLUMNS, DESTINATIONS, MEANINGS, RATED
 from clm_ml.config.inputs import Inputs
 from clm_ml.config.printing import commented
 from clm_ml.config.reading import load_config, read_yaml
@@ -16,6 +16,7 @@ from clm_ml.config.schema import (
     Events,
     Lapse,
     ListPlan,
+    MaxContacts,
     Measure,
     PlayPlan,
     Table,
@@ -36,6 +37,7 @@ from clm_ml.config.segments import (
 )
 
 __all__ = [
+    "CHANNELS",
     "COLUMNS",
     "DESTINATIONS",
     "MEANINGS",
@@ -51,6 +53,7 @@ __all__ = [
     "Inputs",
     "Lapse",
     "ListPlan",
+    "MaxContacts",
     "Measure",
     "PlayPlan",
     "SegmentRule",

@@ -1,8 +1,8 @@
-"""The words other people's configs rely on: the columns of each table, what events can mean, where lists can go."""
+"""The words other people's configs rely on: columns of tables, meanings of events, channels, where lists can go."""
 
 from __future__ import annotations
 
-__all__ = ["COLUMNS", "DESTINATIONS", "MEANINGS", "RATED"]
+__all__ = ["CHANNELS", "COLUMNS", "DESTINATIONS", "MEANINGS", "RATED"]
 
 #: The columns of each table: what is needed, then what is optional.
 COLUMNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -35,6 +35,9 @@ MEANINGS = (
 
 #: Meanings whose events carry a value worth a mean.
 RATED = ("satisfaction", "review")
+
+#: How the playbook that comes with the package reaches customers; a project's own may name others.
+CHANNELS = ("email", "phone", "site")
 
 #: The destinations that come with the package, each with a YAML in the room `destinations`.
 DESTINATIONS = (

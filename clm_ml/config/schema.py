@@ -11,7 +11,7 @@ from zoneinfo import available_timezones
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from clm_ml.config.contract import COLUMNS, DESTINATIONS, MEANINGS
+from clm_ml.config.contract import CHANNELS, COLUMNS, DESTINATIONS, MEANINGS
 from clm_ml.config.frozen import Frozen
 from clm_ml.config.segments import USUAL_SEGMENTS, SegmentRules
 from clm_ml.errors import did_you_mean
@@ -23,6 +23,7 @@ __all__ = [
     "Events",
     "Lapse",
     "ListPlan",
+    "MaxContacts",
     "Measure",
     "PlayPlan",
     "Table",
@@ -221,14 +222,48 @@ class Train(Frozen):
     seed: Whole = Field(1, description="Seed of everything drawn while learning.")
 
 
+class MaxContacts(Frozen):
+    """How often somebody may be contacted at most."""
+
+    n: Annotated[Whole, Field(ge=1)] = Field(3, description="So many contacts at most …")
+    days: Days = Field(90, description="… in any so many days.")
+
+
 class ListPlan(Frozen):
     """The list: whom it may hold, what it may cost, what it assumes."""
 
     segments: tuple[str, ...] = Field(
         ("cannot_lose", "at_risk", "falling_asleep"), description="Only customers of these segments."
     )
+    also_predicted: bool = Field(
+        True,
+        description="Also customers of other segments who are likely to be at_risk or cannot_lose when the horizon "
+        "ends, if these are among the segments; where may_profile is mapped, only with a yes to it.",
+    )
+    predicted_from: Annotated[Number, Field(gt=0, le=1)] = Field(
+        0.5, description="Likely is from this becomes_at_risk_probability or becomes_cannot_lose_probability on."
+    )
     budget: Annotated[Number, Field(gt=0)] = Field(500.0, description="Money for contacting, in the currency.")
-    holdout_share: Annotated[Number, Field(ge=0, lt=1)] = Field(0.1, description="Share deliberately not contacted.")
+    capacity: dict[str, Annotated[Whole, Field(ge=0)]] = Field(
+        {},
+        description="The most customers of a list by channel of their play, as {phone: 100}; a channel that is not "
+        "named has no limit but the budget.",
+    )
+    min_gap_days: Annotated[Whole, Field(ge=0)] = Field(
+        30, description="Nobody is contacted by two campaigns of the ledger within so many days."
+    )
+    max_contacts: MaxContacts = Field(MaxContacts(), description="Nor oftener than this, by campaigns of the ledger.")
+    holdout_share: Literal["auto"] | Annotated[Number, Field(ge=0, lt=1)] = Field(
+        0.1,
+        description="Share deliberately not contacted; auto: the smallest from .05 to .5 with which a campaign "
+        "that just pays for itself can be told from nothing.",
+    )
+    universal_holdout_share: Annotated[Number, Field(ge=0, lt=1)] = Field(
+        0.0, description="Share of all who could be listed whom no campaign contacts, to judge the whole programme by."
+    )
+    universal_horizon_days: Days = Field(
+        365, description="Days over which the programme is judged, for each customer from the first list on."
+    )
     assignment: Literal["blocks", "hash"] = Field(
         "blocks", description="blocks along the ranking (exact share at every rank), or hash for always-on lists."
     )
@@ -236,6 +271,11 @@ class ListPlan(Frozen):
     contact_cost: Annotated[Number, Field(gt=0)] = Field(1.0, description="Cost of contacting one customer.")
     assumed_save_rate: Annotated[Number, Field(gt=0, le=1)] = Field(
         0.05, description="Assumed share of churners whom a contact brings back, until a campaign has measured it."
+    )
+    read_days: Annotated[Whole, Field(ge=0)] = Field(
+        30,
+        description="By e-mail, those are the likelier brought back who opened one within so many days while they were "
+        "customers; 0: all alike.",
     )
     suppress: Path | None = Field(None, description="A text file of customer ids never to list, one a line.")
     ledger: Path = Field(Path("ledger.db"), description="Who was assigned to which arm; append-only.")
@@ -368,6 +408,15 @@ class Config(Frozen):
                 if name not in (known := self.segments.names):
                     near = did_you_mean(name, known) or f"; there are {', '.join(known)}"
                     raise ValueError(f"{key}: {name!r} is no segment of segments.rules{near}")
+        return self
+
+    @model_validator(mode="after")
+    def _names_its_channels(self) -> Config:
+        known = list(dict.fromkeys((*CHANNELS, *(play.channel for play in self.playbook.values() if play.channel))))
+        for name in self.list.capacity:
+            if name not in known:
+                near = did_you_mean(name, known) or f"; there are {', '.join(known)}"
+                raise ValueError(f"list.capacity: {name!r} is no channel of the playbook{near}")
         return self
 
     @field_validator("timezone")

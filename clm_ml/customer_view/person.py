@@ -21,6 +21,8 @@ _FORBIDS = {
     "no consent": "has not said yes to being contacted",
     "objects to profiling": "objects to profiling",
     "in another live campaign": "is in a campaign that is still going on",
+    "fatigued": "was contacted too lately, or too often",
+    "universal holdout": "is in the universal holdout, which no campaign contacts",
 }
 _NOT_LISTED = {
     "never ordered": "has never ordered",
@@ -34,7 +36,8 @@ class Permission:
     """Whether somebody may be contacted, by which channel, and what speaks against it.
 
     Attributes:
-        is_allowed: whether nothing forbids it: no suppression, no missing consent, no objection, no live campaign.
+        is_allowed: whether nothing forbids it: no suppression, no missing consent, no objection, no live
+            campaign, no fatigue, no universal holdout.
         forbids: why not, in words.
         not_listed: why a list would leave them out all the same, in words.
         may_contact: consent as it is kept: yes, no, or None where nobody has said or the shop keeps none.

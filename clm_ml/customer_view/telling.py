@@ -224,11 +224,16 @@ def _campaigns(view: CustomerView) -> Part:
         for row in _rows(view.contacts)
     ]
     rows += [
-        (row["sent_on"], row["campaign"], row["arm"], "list", f"rank {row['rank']}, going on until {row['ends_on']}")
+        (row["sent_on"], row["campaign"], row["arm"], *_listed(row["rank"], row["ends_on"]))
         for row in _rows(view.assigned)
     ]
     rows.sort(key=lambda row: row[0], reverse=True)
     return Part("Campaigns", tuple(rows[:_LINES]), ("on", "campaign", "arm", "by", ""))
+
+
+def _listed(rank: int, ends_on: str) -> tuple[str, str]:
+    """Tell how the ledger has somebody: on a list by rank, or without one in the programme of all campaigns."""
+    return ("list", f"rank {rank}, going on until {ends_on}") if rank else ("programme", f"judged until {ends_on}")
 
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -147,6 +147,7 @@ class Model:
                 "churn_probability": churn,
                 "expected_value": probability * amount,
                 "expected_value_if_ordering": amount,
+                "expected_order_amount": self.prior.order_amount(frame),
                 "value_at_risk": churn * amount,
             },
             index=frame.index,

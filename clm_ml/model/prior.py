@@ -77,10 +77,16 @@ class Prior:
 
     def amount(self, features: pd.DataFrame) -> Floats:
         """Give the expected amount in the horizon of who orders at all, before returns."""
+        return self._days_if_ordering(features) * self._day_amount(features)
+
+    def order_amount(self, features: pd.DataFrame) -> Floats:
+        """Give the expected amount of one order, before returns; of who has not ordered, the population's."""
+        return self._day_amount(features) / self.orders_a_day
+
+    def _day_amount(self, features: pd.DataFrame) -> Floats:
         if self.spending is None:
             return np.zeros(len(features))
-        days, means = _spent(features)
-        return self._days_if_ordering(features) * self.spending.expected_amount(days, means)
+        return self.spending.expected_amount(*_spent(features))
 
     def facts(self) -> dict[str, Any]:
         """Tell the numbers as plain data; `read_prior` gives the prior again."""

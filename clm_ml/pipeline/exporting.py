@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 
-from clm_ml.artifacts import Box, new_box, open_box, refuse_existing
+from clm_ml.artifacts import Box, new_box, open_box, refuse_existing, refuse_existing_file, whole_file
 from clm_ml.campaign import CONTACT, HOLDOUT, Ledger, assign_arms, open_ledger, refuse_bad_name
 from clm_ml.config import Config
 from clm_ml.destinations import Order, Outcome, write_csv
@@ -20,12 +20,17 @@ from clm_ml.errors import ModelError
 from clm_ml.features import build_features
 from clm_ml.lifecycle import playbook
 from clm_ml.memory import give_back_memory
-from clm_ml.model import REASONS, Model
+from clm_ml.model import BECOMES, REASONS, Model
 from clm_ml.pipeline.delivering import Going, choose_destinations, deliver
+from clm_ml.pipeline.favourites import find_favourite_categories
 from clm_ml.pipeline.permission import find_consent, find_suppressed
+from clm_ml.pipeline.programme import find_fatigued, find_held_back, programme_rows
+from clm_ml.pipeline.promising import Promise, promise, smallest_share
+from clm_ml.pipeline.reach import find_reach
 from clm_ml.pipeline.scoring import SCORES, find_same_model
+from clm_ml.plots import plot_list
 from clm_ml.progress import Progress, silent
-from clm_ml.ranking import Ranked, rank_customers
+from clm_ml.ranking import Floats, Ranked, rank_customers
 from clm_ml.snapshot import prepare, take_snapshot
 from clm_ml.tables import Tables, read_tables
 from clm_ml.timeline import parse_day
@@ -34,14 +39,14 @@ __all__ = ["Exported", "Listed", "export", "rank"]
 
 COLUMNS = [
     "rank", "customer_id", "campaign", "arm", "segment", "phase", "play", "churn_probability",
-    "expected_value_if_ordering", "value_at_risk", "expected_profit", "ranked_by", *REASONS, "last_order_on",
-    "scored_on",
+    "expected_value_if_ordering", "value_at_risk", "expected_profit", "ranked_by", *REASONS, *BECOMES,
+    "favourite_category", "last_order_on", "scored_on",
 ]  # fmt: skip
 
 #: What a list is made of; a million customers are held at once, so nothing else of the scores is read.
 _SCORES = [
     "customer_id", "as_of", "segment", "phase", "days_since_last_order", "churn_probability",
-    "expected_value_if_ordering", "value_at_risk", *REASONS,
+    "expected_value_if_ordering", "expected_order_amount", "value_at_risk", *BECOMES, *REASONS,
 ]  # fmt: skip
 
 
@@ -49,13 +54,17 @@ _SCORES = [
 class Listed:
     """One campaign's customers, in rank order, in two frames, so that nobody mails the holdout.
 
-    Both have the list's columns; `dropped` counts who fell away, by reason.
+    Both have the list's columns; `dropped` counts who fell away, by reason; `promise` is what the list is expected to
+    earn; `profits` is the expected profit of everybody who may be contacted, in the order in which the budget takes
+    them.
     """
 
     campaign: str
     contact: pd.DataFrame = field(repr=False)
     holdout: pd.DataFrame = field(repr=False)
     dropped: Mapping[str, int]
+    promise: Promise = field(repr=False)
+    profits: Floats = field(repr=False)
     warnings: tuple[str, ...] = ()
 
     def _repr_html_(self) -> str:
@@ -71,6 +80,7 @@ class Exported:
     listed: Listed
     files: tuple[Path, ...]
     outcomes: Mapping[str, Outcome] = field(default_factory=dict)
+    plot: Path | None = None
 
 
 def rank(scores: pd.DataFrame, tables: Tables, config: Config, campaign: str) -> Listed:
@@ -89,8 +99,8 @@ def rank(scores: pd.DataFrame, tables: Tables, config: Config, campaign: str) ->
     with open_ledger(config.path(config.list.ledger), only_look=True) as ledger:
         day = pd.Timestamp(scores["as_of"].max()).date().isoformat()
         ranked, warnings = _ranked(scores, day, tables, config, campaign, ledger)
-        arms = _arms(ranked, config, campaign, ledger.arms(campaign))
-    return _listed(ranked, arms, campaign, warnings)
+        arms = _arms(ranked, campaign, config, _share(ranked, config, ledger, campaign), ledger.arms(campaign))
+    return _listed(ranked, arms, campaign, tables, config, warnings)
 
 
 def export(
@@ -102,18 +112,20 @@ def export(
     destinations: Sequence[str] = (),
     changed_only: bool = False,
     strict: bool = False,
+    plot: Path | None = None,
     force: bool = False,
     progress: Progress = silent,
 ) -> Exported:
     """Write the list box of a campaign from a scores box: suppress, consent, rank, cut, assign, ledger, files.
 
     With `changed_only` the destinations' files hold only rows that differ from those delivered; with `strict` keys that
-    begin like a formula are refused.
+    begin like a formula are refused; with `plot` a PNG shows what a list of any length would be expected to earn.
     """
     refuse_bad_name(campaign)
     chosen = choose_destinations(config, destinations)
     order = Order(campaign, config.delivery.control, strict, changed_only, config.delivery.campaign_ids.get(campaign))
     refuse_existing(out, force)
+    refuse_existing_file(plot, force)
     box = open_box(scores, "scores")
     tables = read_tables(config, progress=progress)
     progress("ranking", 0, 1)
@@ -121,9 +133,11 @@ def export(
         day = str(box.facts["as_of"])
         ranked, warnings = _ranked(_read_scores(box), day, tables, config, campaign, ledger)
         ranked = _with_reasons(ranked, box, tables, config)
-        arms = _arms(ranked, config, campaign, ledger.arms(campaign))
-        arms |= ledger.record(_ledger_rows(ranked, arms, config, campaign))
-    listed = _listed(ranked, arms, campaign, warnings)
+        share = _share(ranked, config, ledger, campaign)
+        arms = _arms(ranked, campaign, config, share, ledger.arms(campaign))
+        ledger.record(_programme(ranked, ledger, config, campaign, day))
+        arms |= ledger.record(_ledger_rows(ranked, arms, config, campaign, share))
+    listed = _listed(ranked, arms, campaign, tables, config, warnings)
     going = _going(listed, arms, order)
     del ranked, arms
     give_back_memory()
@@ -136,7 +150,8 @@ def export(
         facts["destinations"] = {name: outcome.facts() for name, outcome in outcomes.items()}
     tables.engine.close()
     progress("writing", 1, 1)
-    return Exported(out, listed, tuple(out / path for path in files), outcomes)
+    _draw(listed, config, plot, force)
+    return Exported(out, listed, tuple(out / path for path in files), outcomes, plot)
 
 
 def _read_scores(box: Box) -> Iterator[pd.DataFrame]:
@@ -153,14 +168,17 @@ def _ranked(
     campaign: str,
     ledger: Ledger,
 ) -> tuple[Ranked, tuple[str, ...]]:
-    consent = find_consent(tables)
+    consent, members = find_consent(tables), ledger.arms(campaign)
     ranked = rank_customers(
         scores,
         config.list,
         suppressed=find_suppressed(config),
         consent=consent,
         reserved=ledger.reserved(campaign, as_of),
-        members=ledger.arms(campaign),
+        fatigued=find_fatigued(ledger, config.list, campaign, as_of),
+        members=members,
+        reach=find_reach(tables, parse_day(as_of), config.list.read_days),
+        is_held_back=find_held_back(ledger, config.list, members),
         plays=playbook(config),
     )
     is_asked = consent is not None and "may_contact" in consent.columns
@@ -181,7 +199,7 @@ def _with_reasons(ranked: Ranked, box: Box, tables: Tables, config: Config) -> R
     told = model.explain(model.complete(features)).set_index(features["customer_id"])
     filled = customers.set_index("customer_id")
     filled.loc[told.index, list(REASONS)] = told
-    return Ranked(filled.reset_index(), ranked.dropped)
+    return replace(ranked, customers=filled.reset_index())
 
 
 def _same_model(box: Box, config: Config) -> Model:
@@ -195,16 +213,29 @@ def _same_model(box: Box, config: Config) -> Model:
     return model
 
 
-def _arms(ranked: Ranked, config: Config, campaign: str, known: Mapping[str, str]) -> dict[str, str]:
+def _share(ranked: Ranked, config: Config, ledger: Ledger, campaign: str) -> float:
+    """Tell the share to hold out; where the list is to find it, a campaign that is exported again keeps its own."""
+    if config.list.holdout_share != "auto":
+        return config.list.holdout_share
+    known = ledger.share(campaign)
+    return smallest_share(ranked.customers, config) if known is None else known
+
+
+def _arms(ranked: Ranked, campaign: str, config: Config, share: float, known: Mapping[str, str]) -> dict[str, str]:
     """Keep the arms there are, and assign those who are new."""
     new = ranked.customers[~ranked.customers["customer_id"].isin(list(known))]
     ids = new["customer_id"].tolist()
-    plan = config.list
-    assigned = assign_arms(ids, new["segment"].tolist(), campaign, plan.holdout_share, plan.assignment)
+    assigned = assign_arms(ids, new["segment"].tolist(), campaign, share, config.list.assignment)
     return dict(known) | dict(zip(ids, assigned, strict=True))
 
 
-def _ledger_rows(ranked: Ranked, arms: Mapping[str, str], config: Config, campaign: str) -> pd.DataFrame:
+def _programme(ranked: Ranked, ledger: Ledger, config: Config, campaign: str, day: str) -> pd.DataFrame:
+    members, plan = ledger.arms(campaign), config.list
+    held_back = find_held_back(ledger, plan, members)
+    return programme_rows(ranked.programme, ledger, plan, held_back, members, date.fromisoformat(day))
+
+
+def _ledger_rows(ranked: Ranked, arms: Mapping[str, str], config: Config, campaign: str, share: float) -> pd.DataFrame:
     customers = ranked.customers
     day = pd.Timestamp(customers["as_of"].iloc[0]).date()
     return pd.DataFrame(
@@ -212,7 +243,7 @@ def _ledger_rows(ranked: Ranked, arms: Mapping[str, str], config: Config, campai
             "campaign": campaign,
             "customer_id": customers["customer_id"],
             "arm": customers["customer_id"].map(arms),
-            "share": config.list.holdout_share,
+            "share": share,
             "stratum": customers["segment"],
             "rank": customers["rank"],
             "score": customers["expected_profit"],
@@ -225,19 +256,34 @@ def _ledger_rows(ranked: Ranked, arms: Mapping[str, str], config: Config, campai
     )
 
 
-def _listed(ranked: Ranked, arms: Mapping[str, str], campaign: str, warnings: tuple[str, ...]) -> Listed:
+def _listed(
+    ranked: Ranked, arms: Mapping[str, str], campaign: str, tables: Tables, config: Config, warnings: tuple[str, ...]
+) -> Listed:
     customers = ranked.customers
     scored_on = pd.to_datetime(customers["as_of"])
     last = scored_on - pd.to_timedelta(customers["days_since_last_order"].astype("int64"), unit="D")
+    arm = customers["customer_id"].map(dict(arms))
+    likes = find_favourite_categories(customers["customer_id"].tolist(), tables, parse_day(scored_on.max().date()))
     rows = customers.assign(
         campaign=campaign,
-        arm=customers["customer_id"].map(dict(arms)),
+        arm=arm,
+        favourite_category=customers["customer_id"].map(likes),
         last_order_on=last.dt.strftime("%Y-%m-%d"),
         scored_on=scored_on.dt.strftime("%Y-%m-%d"),
     )[COLUMNS]
-    arm = rows["arm"]
     contact, holdout = (rows[arm == name].reset_index(drop=True) for name in (CONTACT, HOLDOUT))
-    return Listed(campaign, contact, holdout, ranked.dropped, warnings)
+    return Listed(campaign, contact, holdout, ranked.dropped, promise(customers, arm, config), ranked.profits, warnings)
+
+
+def _draw(listed: Listed, config: Config, plot: Path | None, force: bool) -> None:
+    if plot is None:
+        return
+    both = pd.concat([listed.contact, listed.holdout])["expected_profit"]
+    figure = plot_list(
+        listed.profits, len(both), float(both.sum()), config.currency, is_assumed=bool(listed.promise.assumed)
+    )
+    with whole_file(plot, force=force) as hidden:
+        figure.savefig(hidden, dpi=150, format="png")
 
 
 def _write(hidden: Path, listed: Listed) -> list[Path]:
@@ -262,8 +308,7 @@ def _facts(box: Box, listed: Listed, config: Config) -> dict[str, Any]:
         "holdout": len(listed.holdout),
         "dropped": dict(listed.dropped),
         "list": config.list.model_dump(mode="json", exclude={"ledger", "suppress"}),
-        "expected_profit": round(float(listed.contact["expected_profit"].sum()), 2),
-        "assumed": ["save rate"],
+        "promise": listed.promise.facts(),
         "delete_after": _delete_after(day, config),
         "scores": dict(box.facts),
     }

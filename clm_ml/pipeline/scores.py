@@ -45,6 +45,7 @@ def scores_schema(rules: SegmentRules = USUAL_SEGMENTS) -> pa.Schema:
             ("churn_probability", _REAL),
             ("expected_value", _REAL),
             ("expected_value_if_ordering", _REAL),
+            ("expected_order_amount", _REAL),
             ("value_at_risk", _REAL),
             *((name, _kind(name)) for name in ahead_columns(rules)),
             *((reason, _TEXT) for reason in REASONS),

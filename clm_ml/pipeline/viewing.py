@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +35,7 @@ from clm_ml.features import build_features
 from clm_ml.lifecycle import playbook
 from clm_ml.model import Model, load_model
 from clm_ml.pipeline.permission import find_consent, find_suppressed
+from clm_ml.pipeline.programme import find_fatigued, find_held_back
 from clm_ml.pipeline.scores import bare_schema
 from clm_ml.pipeline.scoring import SCORES, find_model, find_same_model, refuse_other_task
 from clm_ml.progress import Progress, silent
@@ -156,9 +158,14 @@ def _view(
     scores = _with_reasons(row, complete, seen.model)
     with open_ledger(config.path(config.list.ledger), only_look=True) as ledger:
         assigned = ledger.of(customer_id)
-        reserved = ledger.reserved(None, date_of(known.as_of).isoformat())
+        day = date_of(known.as_of).isoformat()
+        live = {
+            "reserved": ledger.reserved(None, day),
+            "fatigued": find_fatigued(ledger, config.list, None, day),
+            "is_held_back": find_held_back(ledger, config.list),
+        }
     play = None if scores is None else playbook(config)[scores["segment"]]
-    permission = _permission(seen, customer_id, scores, reserved)
+    permission = _permission(seen, customer_id, scores, live)
     mapped, meanings = seen.mapped, tables.meanings
     return CustomerView(
         customer_id=customer_id,
@@ -206,7 +213,7 @@ def _first(frame: pd.DataFrame) -> dict[str, Any]:
     return row
 
 
-def _permission(seen: _Seen, customer_id: str, scores: dict[str, Any] | None, reserved: set[str]) -> Permission:
+def _permission(seen: _Seen, customer_id: str, scores: dict[str, Any] | None, live: Mapping[str, Any]) -> Permission:
     """Ask the steps of ranking what speaks against this customer; without scores only those that need none."""
     config = seen.config
     unknown = {"segment": None, "churn_probability": None, "expected_value_if_ordering": None}
@@ -216,8 +223,8 @@ def _permission(seen: _Seen, customer_id: str, scores: dict[str, Any] | None, re
         config.list,
         suppressed=find_suppressed(config),
         consent=find_consent(seen.tables),
-        reserved=reserved,
         plays=playbook(config),
+        **live,
     )
     told = [str(step) for step in steps if steps[step].iloc[0]]
     need_scores = () if scores is not None else ("never ordered", "other segment", "not worth the contact")

@@ -29,6 +29,7 @@ OUTPUTS = (
     ("churn_probability", "double"),
     ("expected_value", "double"),
     ("expected_value_if_ordering", "double"),
+    ("expected_order_amount", "double"),
     ("value_at_risk", "double"),
     ("next_segment", "string"),
     ("next_segment_probability", "double"),

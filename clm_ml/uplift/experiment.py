@@ -120,7 +120,7 @@ def _refuse_few(contacted: Bools, came: Floats) -> None:
         if people < _FEWEST_CUSTOMERS or min(buyers, people - buyers) < _FEWEST_BUYERS:
             raise CampaignError(
                 f"of {people:,} customers {name} {buyers:,} ordered; uplift is learned from at least "
-                f"{_FEWEST_CUSTOMERS} in each arm, {_FEWEST_BUYERS} of them with an order and {_FEWEST_BUYERS} without: "
+                f"{_FEWEST_CUSTOMERS} in each arm, {_FEWEST_BUYERS} of them with an order and as many without: "
                 "bring more campaigns."
             )
 

@@ -1,0 +1,191 @@
+"""What does a list truly earn?  Asked of simulated shops, of which each customer's true effect is known.
+
+    python benchmarks/lists.py [--customers 20000] [--seeds 1 2 3 4] [--kept FOLDER]
+
+Prints the table that is kept in README.md: at equal budget the list of clm-ml beside simpler ones, and beside the best
+ranking that knows what the model knows: trees that have learned true profit itself, from the shop of the next seed. No
+method but these sees a truth, and these see another shop's. What lies in `--kept` is not learned again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+
+import lightgbm as lgb
+import numpy as np
+import pandas as pd
+from campaigns import table
+from pandas.api.types import is_numeric_dtype
+
+from clm_ml.config import Config, PlayPlan, load_config
+from clm_ml.datasets import simulate
+from clm_ml.datasets.truth import TRUTH
+from clm_ml.errors import CampaignError
+from clm_ml.examples import collect_examples, training_as_ofs
+from clm_ml.features import build_features
+from clm_ml.lifecycle import playbook
+from clm_ml.model import learn
+from clm_ml.pipeline.permission import find_consent
+from clm_ml.pipeline.reach import find_reach
+from clm_ml.ranking import find_refusals, rank_customers
+from clm_ml.snapshot import prepare, take_snapshot
+from clm_ml.tables import Tables, read_tables
+
+BUDGETS = (200.0, 500.0, 1000.0)
+
+
+def main() -> None:
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    asked.add_argument("--customers", type=int, default=20_000)
+    asked.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4])
+    asked.add_argument("--kept", type=Path, help="where the shops, their features and scores are kept")
+    told = asked.parse_args()
+    begun = time.process_time()
+    with tempfile.TemporaryDirectory() as folder:
+        shops = [Shop(told.kept or Path(folder), told.customers, seed) for seed in told.seeds]
+        earned = [judge(shop, shops[(place + 1) % len(shops)]) for place, shop in enumerate(shops)]
+    print(table(list(rows(earned))), "\n")
+    print(f"{len(shops)} shops of {told.customers:,}; {time.process_time() - begun:,.0f} CPU seconds")
+
+
+class Shop:
+    """A shop at the end of its log: everybody's features, scores and true profit of a contact, a row a customer."""
+
+    def __init__(self, folder: Path, customers: int, seed: int) -> None:
+        home, kept = folder / f"shop-{customers}-{seed}", folder / f"shop-{customers}-{seed}.parquet"
+        if not (home / "shop.yaml").exists():
+            simulate(customers, seed, home)
+        self.config = by_email(load_config(home / "shop.yaml"))
+        tables = read_tables(self.config)
+        self.consent = find_consent(tables)
+        self.reach = find_reach(tables, tables.complete_until, self.config.list.read_days)
+        if not kept.exists():
+            describe_and_score(tables, self.config).to_parquet(kept)
+        people = pd.read_parquet(kept)
+        tables.engine.close()
+        people["true_profit"] = true_profit(people, home, self.config)
+        who = {"consent": self.consent, "plays": playbook(self.config)}
+        told = find_refusals(people, self.config.list, **who)
+        may_be = ~told[["no consent", "objects to profiling", "never ordered"]].any(axis=1)
+        self.people = people[may_be].reset_index(drop=True)
+
+
+def by_email(config: Config) -> Config:
+    """Say what this shop does: it contacts by e-mail alone, as its table of contacts shows."""
+    return config.model_copy(update={"playbook": {"cannot_lose": PlayPlan(channel="email")}})
+
+
+def describe_and_score(tables: Tables, config: Config) -> pd.DataFrame:
+    """Learn what `train` would have learned, and score everybody."""
+    prepared, day = prepare(tables), tables.complete_until
+    as_ofs = training_as_ofs(config, tables.first_day, day)
+    model = learn(collect_examples(prepared, config, as_ofs, day, with_open=True), config, tables.inputs)
+    described = build_features(take_snapshot(prepared, day), model.task)
+    features = tables.engine.collect(described, "customer_id").to_pandas()
+    scores = model.score(features, reasons=False).drop(columns=["as_of"])
+    known = features.drop(columns=["as_of", *(name for name in features if name in scores and name != "customer_id")])
+    dates = [name for name in scores if name.startswith("next_order")]
+    return scores.drop(columns=dates).merge(known, on="customer_id")
+
+
+def true_profit(people: pd.DataFrame, home: Path, config: Config) -> pd.Series:
+    """Give the expected profit of a contact: the truth's effect on whoever is silent long enough, on one order."""
+    truth = pd.read_parquet(home / "truth.parquet").set_index("customer_id")
+    lines = pd.read_parquet(home / "orders.parquet", columns=["customer_id", "order_id", "amount", "is_return"])
+    sold = lines[~lines["is_return"]]
+    orders = sold.groupby("order_id").agg(customer=("customer_id", "first"), amount=("amount", "sum"))
+    of_level_1 = (orders["amount"] / orders["customer"].map(truth["price_level"])).mean()
+    worth = of_level_1 * lines["amount"].sum() / sold["amount"].sum()  # what stays after returns
+    theirs = truth.reindex(people["customer_id"]).reset_index(drop=True)
+    is_lapsed = people["days_since_last_order"].astype(np.float64).ge(TRUTH.lapsed_days)
+    effect = theirs["persuadable_effect"].where(is_lapsed, 0.0)
+    return effect * config.list.margin * worth * theirs["price_level"] - config.list.contact_cost
+
+
+def judge(shop: Shop, other: Shop) -> dict[tuple[str, float], tuple[int, float]]:
+    """Give how many each method contacts at each budget, and what they truly earn."""
+    people, plan = shop.people, shop.config.list
+    wanted = people["segment"].isin(plan.segments)
+    low = people["segment"].isin(plan.segments)
+    scores: dict[str, pd.Series] = {
+        "random": pd.Series(np.random.default_rng(1).random(len(people))).where(wanted, -1.0),
+        "recency: longest silent": people["days_since_last_order"].astype(float),
+        "recency: lately lapsed": -people["days_since_last_order"].astype(float).where(wanted),
+        "risk alone": people["churn_probability"],
+        "RFM cells": (people["f_score"] + people["m_score"] - people["r_score"]).astype(float).where(low)
+        + people["amount_ever"].rank(pct=True),
+        "who will buy": people["order_probability"],
+        "risk × value": (people["churn_probability"] * people["expected_value_if_ordering"]).where(wanted),
+    }
+    earned = {}
+    for budget in BUDGETS:
+        size = int(budget / plan.contact_cost)
+        for name, score in scores.items():
+            earned[name, budget] = taken(people, score, size)
+        for name, by_reading in OURS.items():
+            earned[name, budget] = listed(shop, budget, by_reading)
+        earned["learned from another shop's truth", budget] = taken(people, learned(people, other.people), size, 0.0)
+        earned["perfect knowledge", budget] = taken(people, people["true_profit"], size, 0.0)
+    return earned
+
+
+#: The list as it comes, and without who reads e-mails.
+OURS = {"**clm-ml**": True, "clm-ml, as if all read alike": False}
+
+
+def listed(shop: Shop, budget: float, by_reading: bool) -> tuple[int, float]:
+    plan = shop.config.list.model_copy(update={"budget": budget})
+    try:
+        ranked = rank_customers(
+            shop.people,
+            plan,
+            consent=shop.consent,
+            plays=playbook(shop.config),
+            reach=shop.reach if by_reading else None,
+        ).customers
+    except CampaignError:
+        return 0, 0.0
+    truth = shop.people.set_index("customer_id")["true_profit"]
+    return len(ranked), float(truth[ranked["customer_id"]].sum())
+
+
+def taken(people: pd.DataFrame, score: pd.Series, size: int, above: float | None = None) -> tuple[int, float]:
+    """Contact the best by a score, as many as the budget pays for; those above a threshold alone, if there is one."""
+    best = score.astype(float).nlargest(size)
+    best = best if above is None else best[best > above]
+    return len(best), float(people.loc[best.index, "true_profit"].sum())
+
+
+def learned(people: pd.DataFrame, other: pd.DataFrame) -> pd.Series:
+    """Learn another shop's true profit from all features and scores there are; the mean of three LightGBMs."""
+    known = [name for name in people if is_numeric_dtype(people[name]) and name != "true_profit"]
+    said = [
+        lgb.LGBMRegressor(
+            n_estimators=trees, num_leaves=leaves, learning_rate=0.05, min_child_samples=60, subsample=0.7,
+            subsample_freq=1, colsample_bytree=0.5, random_state=seed, n_jobs=1, verbose=-1,
+        ).fit(other[known].astype(float), other["true_profit"]).predict(people[known].astype(float))
+        for trees, leaves, seed in ((150, 15, 1), (150, 15, 2), (100, 7, 3))
+    ]  # fmt: skip
+    return pd.Series(np.mean(said, axis=0), people.index)
+
+
+def rows(earned: list[dict[tuple[str, float], tuple[int, float]]]) -> list[dict]:
+    """Lay out the mean over shops, and each shop at the middle budget."""
+    names = list(dict.fromkeys(name for name, _ in earned[0]))
+    told = []
+    for name in names:
+        row = {"contacted are": name}
+        for budget in BUDGETS:
+            sizes, profits = zip(*(shop[name, budget] for shop in earned), strict=True)
+            row[f"{budget:,.0f}: contacts"] = f"{np.mean(sizes):,.0f}"
+            row[f"{budget:,.0f}: true profit"] = f"{np.mean(profits):+,.0f}"
+        row["500: shop by shop"] = ", ".join(f"{shop[name, 500.0][1]:+,.0f}" for shop in earned)
+        told.append(row)
+    return told
+
+
+if __name__ == "__main__":
+    main()
