@@ -39,7 +39,7 @@ def s7(mail: pd.DataFrame, seed: int) -> Iterator[dict]:
     """Learn on a half, ask the other, both ways round, three times; the gain over chance order, in basis points."""
     for name, goal in GOALS.items():
         people = mail[mail["segment"].isin([f"{name} E-Mail", "No E-Mail"])].reset_index(drop=True)
-        found: dict[str, list[float]] = {learner: [] for learner in (*LEARNERS, "risk")}
+        found: dict[str, list[float]] = {learner: [] for learner in (*LEARNERS, "recency")}
         errors: dict[str, list[float]] = {learner: [] for learner in found}
         chosen = []
         for repeat in range(3):
@@ -47,7 +47,7 @@ def s7(mail: pd.DataFrame, seed: int) -> Iterator[dict]:
             places = np.array_split(rng.permutation(len(people)), 2)
             for learn, ask in (places, places[::-1]):
                 taught, judged = people.iloc[learn], people.iloc[ask]
-                scores = {"risk": judged["recency"].to_numpy(dtype=float)}
+                scores = {"recency": judged["recency"].to_numpy(dtype=float)}
                 for learner in LEARNERS:
                     uplift = learn_uplift(taught, ordered="visit", plan=UpliftPlan(learner=learner), **ASKED)
                     scores[learner] = uplift.learners.scores(judged)[uplift.learner]

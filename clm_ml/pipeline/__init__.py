@@ -8,6 +8,7 @@ from clm_ml.pipeline.exporting import Exported, Listed, export, rank
 from clm_ml.pipeline.measuring import MeasuredCampaigns, measure_campaigns
 from clm_ml.pipeline.measuring_stages import Staged, cohorts, kpis, measure_stages
 from clm_ml.pipeline.migrating import Migrated, transitions, transitions_files
+from clm_ml.pipeline.persuading import LearnedUplift, learn_from_campaigns
 from clm_ml.pipeline.scoring import Scored, score
 from clm_ml.pipeline.segmenting import Segmented, segment, segment_files
 from clm_ml.pipeline.training import Trained, train, train_box
@@ -19,6 +20,7 @@ __all__ = [
     "Checked",
     "Described",
     "Exported",
+    "LearnedUplift",
     "Listed",
     "MeasuredCampaigns",
     "Migrated",
@@ -36,6 +38,7 @@ __all__ = [
     "describe",
     "export",
     "kpis",
+    "learn_from_campaigns",
     "measure_campaigns",
     "measure_stages",
     "propose_config",

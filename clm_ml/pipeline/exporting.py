@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -24,6 +24,7 @@ from clm_ml.model import BECOMES, REASONS, Model
 from clm_ml.pipeline.delivering import Going, choose_destinations, deliver
 from clm_ml.pipeline.favourites import find_favourite_categories
 from clm_ml.pipeline.permission import find_consent, find_suppressed
+from clm_ml.pipeline.persuading import Proved, find_effects
 from clm_ml.pipeline.programme import find_fatigued, find_held_back, programme_rows
 from clm_ml.pipeline.promising import Promise, promise, smallest_share
 from clm_ml.pipeline.reach import find_reach
@@ -83,7 +84,7 @@ class Exported:
     plot: Path | None = None
 
 
-def rank(scores: pd.DataFrame, tables: Tables, config: Config, campaign: str) -> Listed:
+def rank(scores: pd.DataFrame, tables: Tables, config: Config, campaign: str, *, uplift: Path | None = None) -> Listed:
     """Rank customers for a campaign as `export` would, without writing anything.
 
     Args:
@@ -91,6 +92,7 @@ def rank(scores: pd.DataFrame, tables: Tables, config: Config, campaign: str) ->
         tables: for consent.
         config: for the list and the ledger, which is read if it is there.
         campaign: its name; the arms depend on it.
+        uplift: an uplift box to rank by, if it has passed its gate; otherwise a warning says that it has not.
 
     Raises:
         CampaignError: if nobody is left to contact.
@@ -98,7 +100,8 @@ def rank(scores: pd.DataFrame, tables: Tables, config: Config, campaign: str) ->
     refuse_bad_name(campaign)
     with open_ledger(config.path(config.list.ledger), only_look=True) as ledger:
         day = pd.Timestamp(scores["as_of"].max()).date().isoformat()
-        ranked, warnings = _ranked(scores, day, tables, config, campaign, ledger)
+        proved = _proved(uplift, [scores], day, tables, config)
+        ranked, warnings = _ranked(scores, day, tables, config, campaign, ledger, proved)
         arms = _arms(ranked, campaign, config, _share(ranked, config, ledger, campaign), ledger.arms(campaign))
     return _listed(ranked, arms, campaign, tables, config, warnings)
 
@@ -112,6 +115,7 @@ def export(
     destinations: Sequence[str] = (),
     changed_only: bool = False,
     strict: bool = False,
+    uplift: Path | None = None,
     plot: Path | None = None,
     force: bool = False,
     progress: Progress = silent,
@@ -119,7 +123,9 @@ def export(
     """Write the list box of a campaign from a scores box: suppress, consent, rank, cut, assign, ledger, files.
 
     With `changed_only` the destinations' files hold only rows that differ from those delivered; with `strict` keys that
-    begin like a formula are refused; with `plot` a PNG shows what a list of any length would be expected to earn.
+    begin like a formula are refused; with `uplift`, a box of it, the list is ranked by what is proved, if its gate was
+    passed, and a warning says so otherwise; with `plot` a PNG shows what a list of any length would be expected to
+    earn.
     """
     refuse_bad_name(campaign)
     chosen = choose_destinations(config, destinations)
@@ -131,7 +137,8 @@ def export(
     progress("ranking", 0, 1)
     with open_ledger(config.path(config.list.ledger)) as ledger:
         day = str(box.facts["as_of"])
-        ranked, warnings = _ranked(_read_scores(box), day, tables, config, campaign, ledger)
+        proved = _proved(uplift, _read_scores(box), day, tables, config)
+        ranked, warnings = _ranked(_read_scores(box), day, tables, config, campaign, ledger, proved)
         ranked = _with_reasons(ranked, box, tables, config)
         share = _share(ranked, config, ledger, campaign)
         arms = _arms(ranked, campaign, config, share, ledger.arms(campaign))
@@ -142,7 +149,7 @@ def export(
     del ranked, arms
     give_back_memory()
     progress("writing", 0, 1)
-    facts = _facts(box, listed, config)
+    facts = _facts(box, listed, config) | ({"uplift": proved.facts} if proved.facts else {})
     with new_box(out, "list", facts, force=force, private=True) as hidden:
         files = _write(hidden, listed)
         outcomes = deliver(hidden, going, tables, config, chosen, progress)
@@ -167,6 +174,7 @@ def _ranked(
     config: Config,
     campaign: str,
     ledger: Ledger,
+    proved: Proved,
 ) -> tuple[Ranked, tuple[str, ...]]:
     consent, members = find_consent(tables), ledger.arms(campaign)
     ranked = rank_customers(
@@ -178,11 +186,26 @@ def _ranked(
         fatigued=find_fatigued(ledger, config.list, campaign, as_of),
         members=members,
         reach=find_reach(tables, parse_day(as_of), config.list.read_days),
+        uplift=proved.effects,
         is_held_back=find_held_back(ledger, config.list, members),
         plays=playbook(config),
     )
     is_asked = consent is not None and "may_contact" in consent.columns
-    return ranked, () if is_asked else ("consent is not checked: no table of customers maps may_contact.",)
+    unasked = () if is_asked else ("consent is not checked: no table of customers maps may_contact.",)
+    return ranked, (*unasked, *proved.warnings)
+
+
+def _proved(uplift: Path | None, scores: Iterable[pd.DataFrame], day: str, tables: Tables, config: Config) -> Proved:
+    """Find what uplift proves of those who may be listed: by their segment, or by what they are likely to become."""
+    if uplift is None:
+        return Proved()
+    plan, ids = config.list, []
+    for part in scores:
+        wanted = part["segment"].isin(plan.segments)
+        for column in (name for name in BECOMES if plan.also_predicted and name in part):
+            wanted |= part[column] >= plan.predicted_from
+        ids.append(part.loc[wanted, "customer_id"])
+    return find_effects(uplift, pd.concat(ids, ignore_index=True), day, tables, config)
 
 
 def _with_reasons(ranked: Ranked, box: Box, tables: Tables, config: Config) -> Ranked:
