@@ -71,9 +71,9 @@ def rank_customers(
     The save rate is assumed (`assumed_save_rate`), until campaigns have proved whom a contact moves: then `uplift`
     takes the place of `churn_probability × save rate`, and `ranked_by` says so. Where all contacts cost the same, the
     order does not depend on what is assumed, the money does. What is brought back is one order, not a habit: of scores
-    without `expected_order_amount` the whole `expected_value_if_ordering` counts. Customers are taken while their expected
-    profit is positive and the budget and the capacity of their play's channel last, those first whose profit is the
-    largest for what their contact costs; ties go to the larger profit, then to the smaller customer_id.
+    without `expected_order_amount` the whole `expected_value_if_ordering` counts. Customers are taken while their
+    expected profit is positive and the budget and the capacity of their play's channel last, those first whose profit
+    is the largest for what their contact costs; ties go to the larger profit, then to the smaller customer_id.
 
     Args:
         scores: one row a customer, as a scores box has them; or many such frames, of which only those who are left
