@@ -68,8 +68,8 @@ def fit_layout(features: pd.DataFrame) -> Layout:
     count = np.maximum(known.sum(axis=0), 1)
     means = np.where(known, numbers, 0).sum(axis=0) / count
     spreads = np.sqrt(np.where(known, (numbers - means) ** 2, 0).sum(axis=0) / count)
-    spreads[spreads == 0] = 1.0
-    return Layout(values, *(tuple(round(float(number), 9) for number in told) for told in (means, spreads)))
+    rounded = [round(float(number), 9) for number in means], [round(float(number), 9) or 1.0 for number in spreads]
+    return Layout(values, tuple(rounded[0]), tuple(rounded[1]))
 
 
 def _values(column: pd.Series) -> tuple[str, ...] | None:

@@ -80,7 +80,7 @@ def _influence(part: Part) -> Floats:
     order = np.argsort(part.place, kind="stable")
     gained = np.empty(len(psi))
     gained[order] = np.cumsum(psi[order]) / len(psi)
-    both = (0.5 - part.place) * psi - gained
+    both = (0.5 - part.place) * psi + gained
     return np.asarray(both - both.mean())
 
 
