@@ -108,15 +108,15 @@ def constant(simulations: int, seed: int) -> Iterator[dict]:
 
 
 def passes(held: float, differs: float, learner: str, seed: int) -> bool:
-    """Draw 8,000 customers who order by what is known of them, and are moved by 5 points, or by 0 to 10."""
+    """Draw 4,000 customers who order by what is known of them, and are moved by 5 points, or by 0 to 10."""
     rng = np.random.default_rng(seed)
-    known = rng.normal(size=(8_000, 6))
-    contacted = rng.random(8_000) >= held
+    known = rng.normal(size=(4_000, 6))
+    contacted = rng.random(4_000) >= held
     effect = 0.05 * (1 + differs * np.sign(known[:, 2]))
     chance = 0.05 + 0.35 / (1 + np.exp(-1.5 * known[:, 0] - known[:, 1])) + contacted * effect
     frame = pd.DataFrame(known, columns=list("abcdef"))
     frame["arm"] = np.where(contacted, "contact", "holdout")
-    frame["ordered"] = (rng.random(8_000) < chance).astype(int)
+    frame["ordered"] = (rng.random(4_000) < chance).astype(int)
     return learn_uplift(frame, share=held, plan=UpliftPlan(learner=learner)).gate.passed
 
 
