@@ -29,7 +29,7 @@ from clm_ml.features import build_features
 from clm_ml.lifecycle import playbook
 from clm_ml.model import learn
 from clm_ml.pipeline.permission import find_consent
-from clm_ml.pipeline.reach import find_reach
+from clm_ml.pipeline.reading import find_reading
 from clm_ml.ranking import find_refusals, rank_customers
 from clm_ml.snapshot import prepare, take_snapshot
 from clm_ml.tables import Tables, read_tables
@@ -61,7 +61,7 @@ class Shop:
         self.config = by_email(load_config(home / "shop.yaml"))
         tables = read_tables(self.config)
         self.consent = find_consent(tables)
-        self.reach = find_reach(tables, tables.complete_until, self.config.list.read_days)
+        self.reading = find_reading(tables, tables.complete_until, self.config.list.read_days)
         if not kept.exists():
             describe_and_score(tables, self.config).to_parquet(kept)
         people = pd.read_parquet(kept)
@@ -144,7 +144,7 @@ def listed(shop: Shop, budget: float, by_reading: bool) -> tuple[int, float]:
             plan,
             consent=shop.consent,
             plays=playbook(shop.config),
-            reach=shop.reach if by_reading else None,
+            reading=shop.reading if by_reading else None,
         ).customers
     except CampaignError:
         return 0, 0.0

@@ -61,7 +61,7 @@ def rank_customers(
     reserved: Iterable[str] = (),
     fatigued: Iterable[str] = (),
     members: Iterable[str] = (),
-    reach: pd.Series[float] | None = None,
+    reading: pd.Series[float] | None = None,
     uplift: pd.Series[float] | None = None,
     is_held_back: Callable[[str], bool] | None = None,
     plays: Mapping[str, Play] | None = None,
@@ -87,10 +87,10 @@ def rank_customers(
         fatigued: customers whom other campaigns have contacted lately, or often enough.
         members: customers who are in this campaign already: they stay, but for suppression, consent and the universal
             holdout.
-        reach: how much likelier than others a customer reads an e-mail, by customer_id, 1 being the mean; so much
+        reading: how much likelier than others a customer reads an e-mail, by customer_id, 1 being the mean; so much
             likelier is an e-mail to bring them back. 1 for whom it does not tell, and for other channels.
         uplift: by how much a contact is proved to raise the chance of an order, by customer_id; whom it does not tell
-            of is ranked by what is assumed. It knows who reads e-mails, so `reach` adds nothing to it.
+            of is ranked by what is assumed. It knows who reads e-mails, so `reading` adds nothing to it.
         is_held_back: says of a customer_id whether it is in the universal holdout; nobody is, if not given.
         plays: what to do with each segment, by which channel, and what its contact costs where that is not
             `plan.contact_cost`; the playbook as it comes, if not given.
@@ -103,11 +103,11 @@ def rank_customers(
     who = {"suppressed": set(suppressed), "reserved": set(reserved), "fatigued": set(fatigued), "members": set(members)}
     for part in [scores] if isinstance(scores, pd.DataFrame) else scores:
         falls = find_refusals(
-            part, plan, consent=consent, plays=plays, reach=reach, uplift=uplift, is_held_back=is_held_back, **who
+            part, plan, consent=consent, plays=plays, reading=reading, uplift=uplift, is_held_back=is_held_back, **who
         )
         is_first = falls & (falls.cumsum(axis=1) == 1)
         dropped.update({str(step): int(count) for step, count in is_first.sum().items()})
-        told = _with_profit(part, plan, plays, reach, uplift).assign(
+        told = _with_profit(part, plan, plays, reading, uplift).assign(
             is_member=part["customer_id"].isin(who["members"]),
             is_predicted=_predicted(part, plan, consent),
             is_held_back=falls.get(_UNIVERSAL, False),
@@ -138,7 +138,7 @@ def find_refusals(
     reserved: Iterable[str] = (),
     fatigued: Iterable[str] = (),
     members: Iterable[str] = (),
-    reach: pd.Series[float] | None = None,
+    reading: pd.Series[float] | None = None,
     uplift: pd.Series[float] | None = None,
     is_held_back: Callable[[str], bool] | None = None,
     plays: Mapping[str, Play] | None = None,
@@ -150,7 +150,7 @@ def find_refusals(
     channel's capacity, only a whole list can tell.
     """
     ids = scores["customer_id"]
-    profit = _with_profit(scores, plan, plays or playbook(), reach, uplift)["expected_profit"]
+    profit = _with_profit(scores, plan, plays or playbook(), reading, uplift)["expected_profit"]
     is_new = ~ids.isin(set(members))
     is_wanted = scores["segment"].isin(plan.segments) | _predicted(scores, plan, consent)
     steps = {
@@ -186,16 +186,16 @@ def _with_profit(
     scores: pd.DataFrame,
     plan: ListPlan,
     plays: Mapping[str, Play],
-    reach: pd.Series[float] | None,
+    reading: pd.Series[float] | None,
     uplift: pd.Series[float] | None,
 ) -> pd.DataFrame:
     """Add the orders a contact is expected to add, what one is worth, and what a contact costs and earns after that."""
     own = {name: play.contact_cost for name, play in plays.items() if play.contact_cost is not None}
     cost = scores["segment"].map(own).astype(np.float64).fillna(plan.contact_cost)
     effect = scores["churn_probability"].astype(np.float64) * plan.assumed_save_rate
-    if reach is not None:
+    if reading is not None:
         by_email = scores["segment"].map({name: play.channel == "email" for name, play in plays.items()})
-        effect = (effect * scores["customer_id"].map(reach).fillna(1.0).where(by_email.eq(True), 1.0)).clip(upper=1.0)
+        effect = (effect * scores["customer_id"].map(reading).fillna(1.0).where(by_email.eq(True), 1.0)).clip(upper=1.0)
     ranked_by = pd.Series(f"expected profit (assumed save rate {plan.assumed_save_rate:g})", scores.index)
     if uplift is not None:
         proved = scores["customer_id"].map(uplift).astype(np.float64)

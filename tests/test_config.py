@@ -75,15 +75,15 @@ def test_a_byte_order_mark_does_no_harm(load):
     [
         (
             "list:\n  capacity: {phne: 3}",
-            "list.capacity: 'phne' is no channel of the playbook; did you mean 'phone'?",
+            "1: list.capacity: 'phne' is no channel of the playbook; did you mean 'phone'?",
         ),
         (
             "list: {capacity: {pigeon: 3}}\nplaybook: {at_risk: {channel: letter}}",
-            "'pigeon' is no channel of the playbook; there are email, phone, site, letter",
+            "1: list.capacity: 'pigeon' is no channel of the playbook; there are email, phone, site, letter.",
         ),
         ("list: {capacity: {phone: -1}}", "6: list.capacity.phone: must be greater than or equal to 0; found -1."),
         ("list: {holdout_share: most}", "6: list.holdout_share: must be 'auto' or a valid number; found 'most'."),
-        ("list: {max_contacts: {m: 3}}", "6: list.max_contacts.m: unknown key"),
+        ("list: {max_contacts: {m: 3}}", "6: list.max_contacts.m: unknown key."),
         ("tsk: {}", "6: tsk: unknown key; did you mean 'task'?"),
         ("task: {horizon_day: 9}", "6: task.horizon_day: unknown key; did you mean 'horizon_days'?"),
         ("task:\n  active_days: 9\n  zzz: 9", "8: task.zzz: unknown key."),

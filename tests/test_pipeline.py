@@ -318,9 +318,10 @@ DAYS = ("next_order_on", "next_order_earliest_on", "next_order_latest_on")
 COLUMNS = [
     "customer_id", "as_of", "segment", "phase", "r_score", "f_score", "m_score", "days_since_last_order",
     "expected_gap_days", "overdue_ratio", "order_probability", "churn_probability", "expected_value",
-    "expected_value_if_ordering", "value_at_risk", "next_segment", "next_segment_probability", "p_engaged_visitor",
-    "p_loyal_visitor", "p_first_time", "p_recent", "p_promising", "p_potential_loyalist", "p_loyal", "p_champion",
-    "p_cannot_lose", "p_at_risk", "p_falling_asleep", "becomes_at_risk_probability", "becomes_cannot_lose_probability",
+    "expected_value_if_ordering", "expected_order_amount", "value_at_risk", "next_segment", "next_segment_probability",
+    "p_engaged_visitor", "p_loyal_visitor", "p_first_time", "p_recent", "p_promising", "p_potential_loyalist",
+    "p_loyal", "p_champion", "p_cannot_lose", "p_at_risk", "p_falling_asleep", "becomes_at_risk_probability",
+    "becomes_cannot_lose_probability",
     *DAYS, "reason_1", "reason_2", "reason_3",
 ]  # fmt: skip
 

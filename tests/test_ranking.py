@@ -334,13 +334,13 @@ def test_a_contact_brings_back_one_order_and_not_a_habit():
 def test_who_reads_e_mails_is_the_likelier_brought_back_by_one():
     names = ("never", "reader", "unknown")
     scores = scored(*((name, "at_risk", 0.5, 100.0) for name in names), ("call", "cannot_lose", 0.5, 100.0))
-    reach = pd.Series({"never": 0.5, "reader": 2.0, "call": 2.0})
-    customers = rank_customers(scores, planned(), reach=reach).customers.set_index("customer_id")
+    reading = pd.Series({"never": 0.5, "reader": 2.0, "call": 2.0})
+    customers = rank_customers(scores, planned(), reading=reading).customers.set_index("customer_id")
     assert customers["expected_profit"].to_dict() == pytest.approx(
         {"reader": 4.0, "call": 1.5, "unknown": 1.5, "never": 0.25}
     )
     assert customers["expected_effect"]["reader"] == pytest.approx(0.1)
-    certain = rank_customers(scores, planned(assumed_save_rate=1.0), reach=pd.Series({"reader": 9.0})).customers
+    certain = rank_customers(scores, planned(assumed_save_rate=1.0), reading=pd.Series({"reader": 9.0})).customers
     assert certain["expected_effect"].max() == 1.0
 
 

@@ -27,7 +27,7 @@ from clm_ml.pipeline.permission import find_consent, find_suppressed
 from clm_ml.pipeline.persuading import Proved, find_effects
 from clm_ml.pipeline.programme import find_fatigued, find_held_back, programme_rows
 from clm_ml.pipeline.promising import Promise, promise, smallest_share
-from clm_ml.pipeline.reach import find_reach
+from clm_ml.pipeline.reading import find_reading
 from clm_ml.pipeline.scoring import SCORES, find_same_model
 from clm_ml.plots import plot_list
 from clm_ml.progress import Progress, silent
@@ -185,7 +185,7 @@ def _ranked(
         reserved=ledger.reserved(campaign, as_of),
         fatigued=find_fatigued(ledger, config.list, campaign, as_of),
         members=members,
-        reach=find_reach(tables, parse_day(as_of), config.list.read_days),
+        reading=find_reading(tables, parse_day(as_of), config.list.read_days),
         uplift=proved.effects,
         is_held_back=find_held_back(ledger, config.list, members),
         plays=playbook(config),

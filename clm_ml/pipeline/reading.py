@@ -8,12 +8,12 @@ import pandas as pd
 
 from clm_ml.tables import Tables
 
-__all__ = ["find_reach", "reach_of"]
+__all__ = ["find_reading", "reading_of"]
 
 _READ = ("email_open", "email_click")
 
 
-def find_reach(tables: Tables, day: int, days: int) -> pd.Series[float] | None:
+def find_reading(tables: Tables, day: int, days: int) -> pd.Series[float] | None:
     """Give how much likelier than customers on the mean each reads an e-mail, by customer_id; 1 is the mean.
 
     None where the log has no e-mail that was opened or clicked, or `days` is 0.
@@ -36,16 +36,16 @@ def find_reach(tables: Tables, day: int, days: int) -> pd.Series[float] | None:
     found = tables.engine.collect(spans.join(counts, on="customer_id", how="left"), "customer_id").to_pandas()
     found = found.set_index("customer_id")
     opened = found["opens"].fillna(0).astype(np.float64)
-    return reach_of(opened, (found["last"] + days).clip(upper=day) - found["first"], days) if opened.sum() else None
+    return reading_of(opened, (found["last"] + days).clip(upper=day) - found["first"], days) if opened.sum() else None
 
 
-def reach_of(opens: pd.Series[float], watched_days: pd.Series[float], days: int) -> pd.Series[float]:
+def reading_of(opens: pd.Series[float], watched_days: pd.Series[float], days: int) -> pd.Series[float]:
     """Hold the chance that somebody opens an e-mail within so many days against its mean over all.
 
     Opens come at a steady rate of their own, of which somebody watched for `days` has told one half, and all customers
     together the other.
 
-    >>> reach_of(pd.Series([0.0, 3.0]), pd.Series([30.0, 30.0]), 30).round(2).tolist()
+    >>> reading_of(pd.Series([0.0, 3.0]), pd.Series([30.0, 30.0]), 30).round(2).tolist()
     [0.74, 1.26]
     """
     rate = (opens + days * opens.sum() / watched_days.sum()) / (watched_days + days)
