@@ -23,7 +23,7 @@ from pathlib import Path
 import clm_ml as clm
 
 shop = Path("shop")
-rows = clm.simulate(12_000, seed=7, out=shop, force=True)
+rows = clm.simulate(8_000, seed=7, out=shop, force=True)
 rows["orders"]
 
 # %% [markdown]
@@ -36,7 +36,7 @@ import yaml
 project = yaml.safe_load((shop / "shop.yaml").read_text())
 project["task"] = {"horizon_days": 30}
 project["list"] |= {
-    "segments": ["cannot_lose", "at_risk", "falling_asleep", "hibernating", "lost"],
+    "segments": ["cannot_lose", "at_risk", "falling_asleep"],
     "budget": 400.0, "contact_cost": 0.2, "holdout_share": 0.3, "min_gap_days": 28, "max_contacts": {"n": 9, "days": 90},
 }
 project["playbook"] = {"cannot_lose": {"channel": "email", "contact_cost": 0.2}}
