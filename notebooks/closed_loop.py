@@ -23,7 +23,7 @@ from pathlib import Path
 import clm_ml as clm
 
 shop = Path("shop")
-rows = clm.simulate(8_000, seed=7, out=shop, force=True)
+rows = clm.simulate(6_000, seed=7, out=shop, force=True)
 rows["orders"]
 
 # %% [markdown]
@@ -49,7 +49,7 @@ trained = clm.train_box(config, as_of="2025-04-01", folder=shop / "model", force
 # %% [markdown]
 # ## Four months
 #
-# Each list is ranked by what is assumed, until uplift is proved. `add_answers` is the time that passes: those who were
+# The offer is a strong one, five times what this shop's own campaigns did. `add_answers` is the time that passes: those who were
 # contacted, and only they, answer with their own true effect.
 
 # %%
@@ -63,9 +63,9 @@ for sent_on in months:
     name = f"{sent_on:%B}".lower()
     clm.score(config, shop / f"scores-{name}", as_of=sent_on.isoformat(), model=str(shop / "model"), reasons=0)
     listed = clm.export(config, shop / f"scores-{name}", name, shop / f"list-{name}").listed
-    truth = true_effects(shop, sent_on, times=3)
+    truth = true_effects(shop, sent_on, times=5)
     effect = truth["effect"].reindex(listed.contact["customer_id"]).sum()
-    add_answers(shop, listed.contact["customer_id"], sent_on, seed=1, times=3)
+    add_answers(shop, listed.contact["customer_id"], sent_on, seed=1, times=5)
     closed = sent_on + timedelta(days=30)
     measured = clm.measure_campaigns(config, [name], as_of=closed.isoformat()).campaigns[0].total
     found = measured.buyers
@@ -108,17 +108,18 @@ assert learned.uplift.gate.passed, learned.uplift.lines()
 # %% [markdown]
 # ## The next list, twice
 #
-# The same day, the same budget: ranked by what was assumed, and by what is proved. The truth says what each would earn.
+# The same day, the same budget, enough for 400 e-mails: ranked by what was assumed, and by what is proved. The truth says what each would earn.
 
 # %%
 august = date(2025, 8, 3)
 clm.score(config, shop / "scores-august", as_of=august.isoformat(), model=str(shop / "model"), reasons="all")
 scores = pd.read_parquet(shop / "scores-august" / "scores.parquet")
 tables = clm.read_tables(config)
-truth = true_effects(shop, august, times=3)
+fewer = config.model_copy(update={"list": config.list.model_copy(update={"budget": 80.0})})
+truth = true_effects(shop, august, times=5)
 earned = {}
 for name, box in {"assumed": None, "proved": shop / "uplift"}.items():
-    listed = clm.rank(scores, tables, config, "august", uplift=box)
+    listed = clm.rank(scores, tables, fewer, "august", uplift=box)
     people = pd.concat([listed.contact, listed.holdout])
     theirs = truth.reindex(people["customer_id"])
     profit = (theirs["effect"] * theirs["order_amount"]).sum() * config.list.margin - 0.2 * len(people)
