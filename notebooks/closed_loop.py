@@ -37,7 +37,11 @@ project = yaml.safe_load((shop / "shop.yaml").read_text())
 project["task"] = {"horizon_days": 30}
 project["list"] |= {
     "segments": ["cannot_lose", "at_risk", "falling_asleep"],
-    "budget": 400.0, "contact_cost": 0.2, "holdout_share": 0.3, "min_gap_days": 28, "max_contacts": {"n": 9, "days": 90},
+    "budget": 400.0,
+    "contact_cost": 0.2,
+    "holdout_share": 0.3,
+    "min_gap_days": 28,
+    "max_contacts": {"n": 9, "days": 90},
 }
 project["playbook"] = {"cannot_lose": {"channel": "email", "contact_cost": 0.2}}
 (shop / "loop.yaml").write_text(yaml.safe_dump(project))
@@ -69,8 +73,16 @@ for sent_on in months:
     closed = sent_on + timedelta(days=30)
     measured = clm.measure_campaigns(config, [name], as_of=closed.isoformat()).campaigns[0].total
     found = measured.buyers
-    told.append({"campaign": name, "contacted": len(listed.contact), "true": effect, "measured": found.value,
-                 "low": found.low, "high": found.high})
+    told.append(
+        {
+            "campaign": name,
+            "contacted": len(listed.contact),
+            "true": effect,
+            "measured": found.value,
+            "low": found.low,
+            "high": found.high,
+        }
+    )
 campaigns = pd.DataFrame(told).set_index("campaign")
 campaigns.round(1)
 

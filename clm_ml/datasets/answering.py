@@ -26,8 +26,8 @@ def true_effects(shop: Path, sent_on: date, times: float = 1.0) -> pd.DataFrame:
         times: how much stronger the campaign is than those the shop was drawn with.
 
     Returns:
-        a row a customer who ordered before the day, ordered by customer_id: `effect`, the probability of one extra order
-        (0 for whoever has ordered in the 90 days before), and `order_amount`, what such an order is worth.
+        a row a customer who ordered before the day, in the order of customer_id: `effect`, the probability of one extra
+        order (0 for whoever has ordered in the 90 days before), and `order_amount`, what such an order is worth.
     """
     truth = pd.read_parquet(shop / "truth.parquet").set_index("customer_id")
     lines = pd.read_parquet(shop / "orders.parquet", columns=["customer_id", "order_id", "ordered_at", "amount"])
@@ -62,7 +62,7 @@ def add_answers(shop: Path, contacted: Iterable[str], sent_on: date, *, seed: in
     first, last = TRUTH.effect_days
     start = pd.Timestamp(sent_on)
     if start + pd.Timedelta(days=last) > pd.Timestamp(TRUTH.complete_until):
-        raise UsageError(f"the shop's log ends on {TRUTH.complete_until}, and answers come until {last:.0f} days after.")
+        raise UsageError(f"the shop's log ends on {TRUTH.complete_until}, and answers come for {last:.0f} days after.")
     truth = true_effects(shop, sent_on, times)
     asked = truth.reindex(sorted(set(contacted))).dropna()
     rng = np.random.default_rng(np.random.SeedSequence([seed, start.toordinal()]))
