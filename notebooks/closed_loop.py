@@ -73,6 +73,7 @@ for sent_on in months:
     closed = sent_on + timedelta(days=30)
     measured = clm.measure_campaigns(config, [name], as_of=closed.isoformat()).campaigns[0].total
     found = measured.buyers
+    effect *= 1 - measured.holdout.rate  # whoever orders anyway is no more a buyer for a second order
     told.append(
         {
             "campaign": name,
