@@ -125,19 +125,23 @@ def judge(shop: Shop, other: Shop) -> dict[tuple[str, float], tuple[int, float]]
         size = int(budget / plan.contact_cost)
         for name, score in scores.items():
             earned[name, budget] = taken(people, score, size)
-        for name, by_reading in OURS.items():
-            earned[name, budget] = listed(shop, budget, by_reading)
+        for name, (by_reading, keys) in OURS.items():
+            earned[name, budget] = listed(shop, budget, by_reading, keys)
         earned["learned from another shop's truth", budget] = taken(people, learned(people, other.people), size, 0.0)
         earned["perfect knowledge", budget] = taken(people, people["true_profit"], size, 0.0)
     return earned
 
 
-#: The list as it comes, and without who reads e-mails.
-OURS = {"**clm-ml**": True, "clm-ml, as if all read alike": False}
+#: The list as it comes, with a key of the shop's own, and without who reads e-mails.
+OURS = {
+    "**clm-ml**": (True, {}),
+    "**clm-ml, silent_days: 90**, as this shop's campaigns call lapsed": (True, {"silent_days": TRUTH.lapsed_days}),
+    "clm-ml, as if all read alike": (False, {}),
+}
 
 
-def listed(shop: Shop, budget: float, by_reading: bool) -> tuple[int, float]:
-    plan = shop.config.list.model_copy(update={"budget": budget})
+def listed(shop: Shop, budget: float, by_reading: bool, keys: dict) -> tuple[int, float]:
+    plan = shop.config.list.model_copy(update={"budget": budget, **keys})
     try:
         ranked = rank_customers(
             shop.people,

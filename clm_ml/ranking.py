@@ -145,19 +145,20 @@ def find_refusals(
 ) -> pd.DataFrame:
     """Tell of every customer which steps leave them out, whether or not an earlier one does.
 
-    Grain: the rows of the scores. One boolean column a step, in the order of work; steps about consent and the
-    universal holdout only where there is one. The arguments are those of `rank_customers`; what is over the budget or a
-    channel's capacity, only a whole list can tell.
+    Grain: the rows of the scores. One boolean column a step, in the order of work; steps about consent, days of
+    silence and the universal holdout only where there are such. The arguments are those of `rank_customers`; what is
+    over the budget or a channel's capacity, only a whole list can tell.
     """
     ids = scores["customer_id"]
     profit = _with_profit(scores, plan, plays or playbook(), reading, uplift)["expected_profit"]
     is_new = ~ids.isin(set(members))
     is_wanted = scores["segment"].isin(plan.segments) | _predicted(scores, plan, consent)
-    steps = {
+    steps: dict[str, Any] = {
         "suppressed": ids.isin(set(suppressed)),
         **_without_consent(ids, consent),
         "never ordered": scores["churn_probability"].isna(),
         "other segment": ~is_wanted & is_new,
+        **_lately(scores, plan, is_new),
         "in another live campaign": ids.isin(set(reserved)) & is_new,
         "fatigued": ids.isin(set(fatigued)) & is_new,
         _WORTH: ~(profit > 0) & is_new,
@@ -165,6 +166,13 @@ def find_refusals(
     if is_held_back is not None:
         steps[_UNIVERSAL] = [is_held_back(customer) for customer in ids]
     return pd.DataFrame(steps, index=scores.index).astype(bool)
+
+
+def _lately(scores: pd.DataFrame, plan: ListPlan, is_new: pd.Series[bool]) -> dict[str, pd.Series[bool]]:
+    """Find who has ordered too lately for the list; no step where it does not ask."""
+    if not plan.silent_days:
+        return {}
+    return {"ordered lately": ~(scores["days_since_last_order"].astype(np.float64) >= plan.silent_days) & is_new}
 
 
 def _predicted(scores: pd.DataFrame, plan: ListPlan, consent: pd.DataFrame | None) -> Bools:

@@ -80,8 +80,9 @@ class TestUniversalHoldout:
         before, arms = shop.ledger(UNIVERSAL), shop.ledger("autumn")["arm"]
         held = set(before.index[before["arm"] == HOLDOUT])
         for number, share in enumerate((0.3, 0.6, 0.0)):
-            again = shop.export("autumn", f"again {number}", universal_holdout_share=share, budget=20.0)
+            again = shop.export("autumn", f"again {number}", universal_holdout_share=share, budget=60.0)
             assert not everybody(again) & held
+            assert again.listed.dropped["universal holdout"] == len(held), "nor is anybody held back who was not"
             pd.testing.assert_frame_equal(shop.ledger(UNIVERSAL), before)
             assert shop.ledger("autumn")["arm"].loc[arms.index].equals(arms)
 

@@ -179,7 +179,9 @@ def test_a_list_has_two_arms_in_two_files_ranked_by_profit(shop: Path, exported:
     assert (both["expected_profit"] >= 0).all()
     assert set(contact["arm"]) == {"contact"}
     assert set(holdout["arm"]) == {"holdout"}
-    assert set(both["segment"]) <= WANTED
+    becomes = both[["becomes_at_risk_probability", "becomes_cannot_lose_probability"]].replace("", "0").astype(float)
+    assert both["segment"].isin(WANTED).equals(becomes.max(axis=1) < 0.5), "others are marked by what they will be"
+    assert (both["favourite_category"] != "").any()
     assert (both["play"] != "").all()
     assert set(both["scored_on"]) == {DAY}
     assert set(both["campaign"]) == {"autumn"}

@@ -243,6 +243,9 @@ class ListPlan(Frozen):
     predicted_from: Annotated[Number, Field(gt=0, le=1)] = Field(
         0.5, description="Likely is from this becomes_at_risk_probability or becomes_cannot_lose_probability on."
     )
+    silent_days: Annotated[Whole, Field(ge=0)] = Field(
+        0, description="Only customers who have not ordered for so many days: what the shop itself calls lapsed."
+    )
     budget: Annotated[Number, Field(gt=0)] = Field(500.0, description="Money for contacting, in the currency.")
     capacity: dict[str, Annotated[Whole, Field(ge=0)]] = Field(
         {},

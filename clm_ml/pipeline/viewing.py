@@ -216,7 +216,8 @@ def _first(frame: pd.DataFrame) -> dict[str, Any]:
 def _permission(seen: _Seen, customer_id: str, scores: dict[str, Any] | None, live: Mapping[str, Any]) -> Permission:
     """Ask the steps of ranking what speaks against this customer; without scores only those that need none."""
     config = seen.config
-    unknown = {"segment": None, "churn_probability": None, "expected_value_if_ordering": None}
+    needed = ("segment", "churn_probability", "expected_value_if_ordering", "days_since_last_order")
+    unknown: dict[str, Any] = dict.fromkeys(needed)
     row = pd.DataFrame([unknown | (scores or {}) | {"customer_id": customer_id}])
     steps = find_refusals(
         row,
@@ -227,7 +228,9 @@ def _permission(seen: _Seen, customer_id: str, scores: dict[str, Any] | None, li
         **live,
     )
     told = [str(step) for step in steps if steps[step].iloc[0]]
-    need_scores = () if scores is not None else ("never ordered", "other segment", "not worth the contact")
+    need_scores = (
+        () if scores is not None else ("never ordered", "other segment", "ordered lately", "not worth the contact")
+    )
     return find_permission([step for step in told if step not in need_scores], seen.known.person, seen.mapped)
 
 
