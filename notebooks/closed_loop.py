@@ -131,7 +131,7 @@ tables = clm.read_tables(config)
 fewer = config.model_copy(update={"list": config.list.model_copy(update={"budget": 80.0})})
 truth = true_effects(shop, august, times=5)
 earned = {}
-for name, box in {"assumed": None, "proved": shop / "uplift"}.items():
+for box in (None, shop / "uplift"):
     listed = clm.rank(scores, tables, fewer, "august", uplift=box)
     people = pd.concat([listed.contact, listed.holdout])
     theirs = truth.reindex(people["customer_id"])
