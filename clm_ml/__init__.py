@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         describe,
         export,
         kpis,
+        learn_from_campaigns,
         measure_campaigns,
         prune,
         rank,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
         transitions,
     )
     from clm_ml.tables import Tables, read_tables
+    from clm_ml.uplift import learn_uplift, load_uplift
 
 __all__ = [
     "ClmError",
@@ -53,8 +55,11 @@ __all__ = [
     "describe",
     "export",
     "kpis",
+    "learn_from_campaigns",
+    "learn_uplift",
     "load_config",
     "load_model",
+    "load_uplift",
     "measure",
     "measure_campaigns",
     "online_retail_config",
@@ -89,6 +94,7 @@ _HOMES = {
         "describe",
         "export",
         "kpis",
+        "learn_from_campaigns",
         "measure_campaigns",
         "prune",
         "rank",
@@ -99,6 +105,7 @@ _HOMES = {
         "transitions",
     ),
     "tables": ("Tables", "read_tables"),
+    "uplift": ("learn_uplift", "load_uplift"),
 }
 # What is not asked for is not imported: the command line answers at once.
 __getattr__, __dir__ = on_demand(__name__, _HOMES)

@@ -62,16 +62,18 @@ def rank_customers(
     fatigued: Iterable[str] = (),
     members: Iterable[str] = (),
     reading: pd.Series[float] | None = None,
+    uplift: pd.Series[float] | None = None,
     is_held_back: Callable[[str], bool] | None = None,
     plays: Mapping[str, Play] | None = None,
 ) -> Ranked:
     """Rank by expected profit, `churn_probability × save rate × margin × amount of an order − contact cost`.
 
-    The save rate is assumed (`assumed_save_rate`), until a campaign has measured it: where all contacts cost the same,
-    the order does not depend on it, the money does. What is brought back is one order, not a habit: of scores without
-    `expected_order_amount` the whole `expected_value_if_ordering` counts. Customers are taken while their expected
-    profit is positive and the budget and the capacity of their play's channel last, those first whose profit is the
-    largest for what their contact costs; ties go to the larger profit, then to the smaller customer_id.
+    The save rate is assumed (`assumed_save_rate`), until campaigns have proved whom a contact moves: then `uplift`
+    takes the place of `churn_probability × save rate`, and `ranked_by` says so. Where all contacts cost the same, the
+    order does not depend on what is assumed, the money does. What is brought back is one order, not a habit: of scores
+    without `expected_order_amount` the whole `expected_value_if_ordering` counts. Customers are taken while their
+    expected profit is positive and the budget and the capacity of their play's channel last, those first whose profit
+    is the largest for what their contact costs; ties go to the larger profit, then to the smaller customer_id.
 
     Args:
         scores: one row a customer, as a scores box has them; or many such frames, of which only those who are left
@@ -87,6 +89,8 @@ def rank_customers(
             holdout.
         reading: how much likelier than others a customer reads an e-mail, by customer_id, 1 being the mean; so much
             likelier is an e-mail to bring them back. 1 for whom it does not tell, and for other channels.
+        uplift: by how much a contact is proved to raise the chance of an order, by customer_id; whom it does not tell
+            of is ranked by what is assumed. It knows who reads e-mails, so `reading` adds nothing to it.
         is_held_back: says of a customer_id whether it is in the universal holdout; nobody is, if not given.
         plays: what to do with each segment, by which channel, and what its contact costs where that is not
             `plan.contact_cost`; the playbook as it comes, if not given.
@@ -99,12 +103,12 @@ def rank_customers(
     who = {"suppressed": set(suppressed), "reserved": set(reserved), "fatigued": set(fatigued), "members": set(members)}
     for part in [scores] if isinstance(scores, pd.DataFrame) else scores:
         falls = find_refusals(
-            part, plan, consent=consent, plays=plays, reading=reading, is_held_back=is_held_back, **who
+            part, plan, consent=consent, plays=plays, reading=reading, uplift=uplift, is_held_back=is_held_back, **who
         )
         is_first = falls & (falls.cumsum(axis=1) == 1)
         dropped.update({str(step): int(count) for step, count in is_first.sum().items()})
         may_be = ~falls.drop(columns=[_WORTH, _UNIVERSAL], errors="ignore").any(axis=1)
-        told = _with_profit(part[may_be], plan, plays, reading)
+        told = _with_profit(part[may_be], plan, plays, reading, uplift)
         told = told.assign(
             is_member=told["customer_id"].isin(who["members"]),
             is_predicted=_predicted(told, plan, consent),
@@ -123,7 +127,7 @@ def rank_customers(
             f"nobody is left to contact ({where or 'the scores have no rows'}); see list in the config."
         )
     profits = _in_order(pd.concat(offered, ignore_index=True))["expected_profit"].to_numpy()
-    return Ranked(_told(taken, plan, plays), counts, programme[["customer_id", "segment", "expected_profit"]], profits)
+    return Ranked(_told(taken, plays), counts, programme[["customer_id", "segment", "expected_profit"]], profits)
 
 
 def find_refusals(
@@ -136,6 +140,7 @@ def find_refusals(
     fatigued: Iterable[str] = (),
     members: Iterable[str] = (),
     reading: pd.Series[float] | None = None,
+    uplift: pd.Series[float] | None = None,
     is_held_back: Callable[[str], bool] | None = None,
     plays: Mapping[str, Play] | None = None,
 ) -> pd.DataFrame:
@@ -155,7 +160,7 @@ def find_refusals(
         "fatigued": ids.isin(set(fatigued)) & is_new,
     }
     is_asked = ~forbidden.any(axis=1) & ~pd.DataFrame(busy).any(axis=1)
-    profit = _with_profit(scores[is_asked], plan, plays or playbook(), reading)["expected_profit"]
+    profit = _with_profit(scores[is_asked], plan, plays or playbook(), reading, uplift)["expected_profit"]
     steps: dict[str, Any] = {
         **forbidden,
         "never ordered": scores["churn_probability"].isna(),
@@ -204,7 +209,11 @@ def _predicted(scores: pd.DataFrame, plan: ListPlan, consent: pd.DataFrame | Non
 
 
 def _with_profit(
-    scores: pd.DataFrame, plan: ListPlan, plays: Mapping[str, Play], reading: pd.Series[float] | None
+    scores: pd.DataFrame,
+    plan: ListPlan,
+    plays: Mapping[str, Play],
+    reading: pd.Series[float] | None,
+    uplift: pd.Series[float] | None,
 ) -> pd.DataFrame:
     """Add the orders a contact is expected to add, what one is worth, and what a contact costs and earns after that."""
     own = {name: play.contact_cost for name, play in plays.items() if play.contact_cost is not None}
@@ -213,11 +222,16 @@ def _with_profit(
     if reading is not None:
         by_email = scores["segment"].map({name: play.channel == "email" for name, play in plays.items()})
         effect = (effect * scores["customer_id"].map(reading).fillna(1.0).where(by_email.eq(True), 1.0)).clip(upper=1.0)
+    ranked_by = pd.Series(f"expected profit (assumed save rate {plan.assumed_save_rate:g})", scores.index)
+    if uplift is not None:
+        proved = scores["customer_id"].map(uplift).astype(np.float64)
+        effect, ranked_by = proved.fillna(effect), ranked_by.where(proved.isna(), "expected profit (proved uplift)")
     worth = scores["expected_value_if_ordering"].astype(np.float64)
     if "expected_order_amount" in scores:
         worth = scores["expected_order_amount"].astype(np.float64).fillna(worth)
     profit = effect * plan.margin * worth - cost
-    return scores.assign(expected_effect=effect, order_amount=worth, expected_profit=profit, contact_cost=cost)
+    told = {"expected_effect": effect, "order_amount": worth, "expected_profit": profit, "contact_cost": cost}
+    return scores.assign(**told, ranked_by=ranked_by)
 
 
 def _said(ids: pd.Series[str], consent: pd.DataFrame) -> pd.DataFrame:
@@ -282,7 +296,7 @@ def _affordable(
     return ways
 
 
-def _told(taken: pd.DataFrame, plan: ListPlan, plays: Mapping[str, Play]) -> pd.DataFrame:
+def _told(taken: pd.DataFrame, plays: Mapping[str, Play]) -> pd.DataFrame:
     becomes = {name: taken[name].where(taken["is_predicted"]) for name in BECOMES if name in taken}
     return (
         taken.drop(columns=["is_member", "is_predicted", "earned"])
@@ -290,7 +304,6 @@ def _told(taken: pd.DataFrame, plan: ListPlan, plays: Mapping[str, Play]) -> pd.
             rank=np.arange(1, len(taken) + 1),
             play=taken["segment"].map({segment: play.plays[0] for segment, play in plays.items() if play.plays}),
             **becomes,
-            ranked_by=f"expected profit (assumed save rate {plan.assumed_save_rate:g})",
         )
         .reset_index(drop=True)
     )

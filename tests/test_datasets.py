@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import narwhals as nw
@@ -15,6 +16,7 @@ import yaml
 
 from clm_ml.config import MEANINGS, load_config
 from clm_ml.datasets import online_retail_path, shop, simulate
+from clm_ml.datasets.answering import add_answers, true_effects
 from clm_ml.datasets.ordering import Orders, draw_campaigns
 from clm_ml.datasets.traces import draw_events
 from clm_ml.datasets.truth import TRUTH, draw_people, to_operational
@@ -333,3 +335,35 @@ def test_engagement_fades_before_the_orders_stop(folder, truth, orders):
 def test_demand_has_a_season(orders):
     by_month = orders[orders.ordered_at.dt.year == 2025].groupby(orders.ordered_at.dt.month).size()
     assert by_month[11] > 1.5 * by_month[2]
+
+
+class TestAnswers:
+    def test_only_those_contacted_answer_and_only_by_orders_of_the_month_after(self, tmp_path):
+        simulate(400, seed=1, out=tmp_path)
+        before = pd.read_parquet(tmp_path / "orders.parquet")
+        truth = true_effects(tmp_path, date(2025, 5, 1), times=20)
+        moved = truth.index[truth["effect"] > 0.15]
+        caused = add_answers(tmp_path, [*moved[::2], "nobody"], date(2025, 5, 1), seed=1, times=20)
+        after = pd.read_parquet(tmp_path / "orders.parquet")
+        added = after.iloc[len(before) :]
+        assert after.iloc[: len(before)].equals(before)
+        assert len(added) == caused > 0
+        assert set(added["customer_id"]) <= set(moved[::2])
+        assert added["customer_id"].is_unique
+        assert added["ordered_at"].between("2025-05-02", "2025-05-31").all()
+        expected = truth.loc[moved[::2], "effect"].sum()
+        assert abs(caused - expected) < 4 * expected**0.5
+
+    def test_a_contact_moves_nobody_who_has_ordered_lately(self, tmp_path):
+        simulate(400, seed=1, out=tmp_path)
+        orders = pd.read_parquet(tmp_path / "orders.parquet")
+        lately = orders[orders["ordered_at"].between("2025-02-01", "2025-04-30 23:59:59")]["customer_id"].unique()
+        truth = true_effects(tmp_path, date(2025, 5, 1))
+        assert (truth.loc[lately, "effect"] == 0).all()
+        assert truth["effect"].max() == 0.15
+        assert truth.index.isin(orders["customer_id"]).all()
+
+    def test_answers_beyond_the_log_are_refused(self, tmp_path):
+        simulate(100, seed=1, out=tmp_path)
+        with pytest.raises(UsageError, match="ends on 2025-12-31"):
+            add_answers(tmp_path, [], date(2025, 12, 15), seed=1)

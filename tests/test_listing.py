@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
 
-from clm_ml.artifacts import open_box
+from clm_ml.artifacts import new_box, open_box
 from clm_ml.campaign import CONTACT, HOLDOUT, UNIVERSAL, open_ledger, place_of
-from clm_ml.config import load_config
+from clm_ml.config import UpliftPlan, load_config
 from clm_ml.measuring import smallest_detectable_rise
 from clm_ml.pipeline import customer, export, rank
 from clm_ml.pipeline.favourites import find_favourite_categories
@@ -21,6 +21,7 @@ from clm_ml.pipeline.promising import promise, smallest_share
 from clm_ml.pipeline.reading import find_reading, reading_of
 from clm_ml.plots import plot_list
 from clm_ml.timeline import parse_day
+from clm_ml.uplift import BOX_KIND, Gate, learn_uplift, save_uplift
 from tests.test_campaign import assigned
 from tests.test_delivering import DAY, draw_people, draw_scores, draw_shop, run
 
@@ -289,3 +290,27 @@ def test_reading_counts_opens_from_the_first_order_to_a_while_after_the_last_and
     assert find_reading(tables, parse_day("2024-12-01"), 0) is None
     assert find_reading(make_shop(orders), parse_day("2024-12-01"), 30) is None
     assert find_reading(make_shop(orders, [("a", "2024-01-02", "visit")]), parse_day("2024-12-01"), 30) is None
+
+
+def test_a_list_is_ranked_by_uplift_where_it_is_proved_and_says_so_where_it_is_not(shop):
+    shop.export("autumn", "first")
+    rng = np.random.default_rng(1)
+    known, contacted = rng.random(600) < 0.5, rng.random(600) < 0.5
+    people = pd.DataFrame({"orders_ever": 1.0 + known, "arm": np.where(contacted, "mail", "holdout")})
+    came = rng.random(600) < 0.2 + 0.5 * (contacted & known)
+    found = learn_uplift(people.assign(ordered=came.astype(int)), share=0.5, plan=UpliftPlan(learner="t"))
+    told = {}
+    for name, z in (("proved", 9.0), ("unproved", 1.0)):
+        with new_box(shop.folder / name, BOX_KIND, {"campaigns": {"spring": 600}}) as hidden:
+            save_uplift(replace(found, gate=Gate(z, 2.33)), hidden)
+        asked = ("--scores", shop.folder / f"scores-{DAY}", "--campaign", "autumn", "--out", shop.folder / f"by {name}")
+        done = run("export", shop.folder / "clm.yaml", *asked, "--uplift", shop.folder / name, "--json")
+        assert done.code == 0, done
+        told[name] = done.told
+        rows = pd.read_csv(shop.folder / f"by {name}" / "contact.csv")
+        assert open_box(shop.folder / f"by {name}", "list").facts["uplift"]["campaigns"] == {"spring": 600}
+        assert set(rows["ranked_by"]) == {
+            "expected profit (proved uplift)" if name == "proved" else "expected profit (assumed save rate 0.05)"
+        }
+    assert (told["proved"]["promise"]["assumed"], told["unproved"]["promise"]["assumed"]) == ([], ["save rate"])
+    assert any("uplift is not proved" in warning for warning in told["unproved"]["warnings"])

@@ -86,6 +86,24 @@ def run(*arguments: object):
     return CliRunner().invoke(app, ["measure", *map(str, arguments)])
 
 
+# the programme -----------------------------------------------------------------------------------------------
+
+
+def test_the_programme_is_measured_by_the_universal_holdout_and_costs_what_campaigns_sent(shop):
+    everyone = {"c1": "contact", "c2": "contact", "c3": "contact", "h1": "contact", "h2": "holdout", "c4": "holdout"}
+    assign(shop, everyone, campaign="universal", sent_on="2024-02-20")  # its horizon ends on 2024-03-21
+    assign(shop, {"c1": "contact", "c2": "holdout"}, campaign="may", sent_on="2024-05-01")  # after it
+    done = measure_campaigns(load_config(shop), ["universal", "autumn", "may"])
+    programme = done.campaigns[0]
+    assert programme.total.terms.cost == pytest.approx(3 * 2.0)  # c1, c2 and c3 by autumn; h1 by none, may too late
+    assert "the whole programme: all campaigns together, 0.75 contacts a customer" in programme.warnings[0]
+    assert programme.arms["contact"].buyers == 3  # c1, c2 and h1
+    assert done.together.campaign == "2 campaigns together"  # the programme has them in it already
+    told = run(shop, "universal")
+    assert told.exit_code == 0
+    assert "the whole programme" in told.stderr
+
+
 # outcomes -----------------------------------------------------------------------------------------------------
 
 

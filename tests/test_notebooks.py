@@ -11,7 +11,7 @@ NOTEBOOKS = sorted(Path(__file__).parents[1].joinpath("notebooks").glob("*.py"))
 
 
 def test_there_is_a_notebook_to_start_from():
-    assert [path.name for path in NOTEBOOKS] == ["quick_start.py"]
+    assert [path.name for path in NOTEBOOKS] == ["closed_loop.py", "quick_start.py"]
 
 
 @pytest.mark.slow

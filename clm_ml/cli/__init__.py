@@ -11,6 +11,9 @@ from clm_ml.cli.measure import measure
 from clm_ml.cli.prune import prune
 from clm_ml.cli.segments import segments
 from clm_ml.cli.transitions import transitions
+from clm_ml.cli.uplift import uplift
 from clm_ml.cli.verbs import main
 
-__all__ = ["app", "customer", "kpis", "list_destinations", "main", "measure", "prune", "segments", "transitions"]
+__all__ = [
+    "app", "customer", "kpis", "list_destinations", "main", "measure", "prune", "segments", "transitions", "uplift",
+]  # fmt: skip

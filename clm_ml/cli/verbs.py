@@ -198,6 +198,9 @@ def export(
     delivered: Annotated[
         Path | None, typer.Option("--delivered", metavar="LIST", help="Only say that this list box was delivered.")
     ] = None,
+    uplift: Annotated[
+        Path | None, typer.Option("--uplift", metavar="DIR", help="An uplift box to rank by, if its gate was passed.")
+    ] = None,
     plot: Annotated[
         Path | None, typer.Option("--plot", metavar="FILE.png", help="Where a figure of expected profit goes.")
     ] = None,
@@ -220,7 +223,7 @@ def export(
 
         asked = (scores, campaign, out)
         if delivered is not None:
-            if any(asked) or changed_only or strict or force or plot:
+            if any((*asked, changed_only, strict, force, uplift, plot)):
                 raise UsageError(
                     "--delivered goes with --destination alone: it says what happened, and writes no list."
                 )
@@ -237,6 +240,7 @@ def export(
             destinations=destination or (),
             changed_only=changed_only,
             strict=strict,
+            uplift=uplift,
             plot=plot,
             force=force,
             progress=answer.progress,

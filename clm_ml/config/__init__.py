@@ -23,6 +23,7 @@ from clm_ml.config.schema import (
     Task,
     Tracking,
     Train,
+    UpliftPlan,
 )
 from clm_ml.config.segments import (
     ORDERS,
@@ -61,6 +62,7 @@ __all__ = [
     "Task",
     "Tracking",
     "Train",
+    "UpliftPlan",
     "combinations",
     "commented",
     "load_config",

@@ -31,6 +31,7 @@ __all__ = [
     "Task",
     "Tracking",
     "Train",
+    "UpliftPlan",
 ]
 
 
@@ -324,6 +325,22 @@ class Measure(Frozen):
     pre_period_days: Days = Field(365, description="Spend of so many days before a campaign steadies what is measured.")
 
 
+class UpliftPlan(Frozen):
+    """How it is learned who can be persuaded, and when that is believed."""
+
+    learner: Literal["auto", "x", "t", "response"] = Field(
+        "auto",
+        description="x: X-learner over trees; t: two regressions' difference; response: who orders if contacted; auto: "
+        "whichever led on the folds before.",
+    )
+    folds: Annotated[Whole, Field(ge=3, le=20)] = Field(
+        5, description="Parts that are judged one after the other, each by what was learned from those before it."
+    )
+    least_z: Annotated[Number, Field(gt=0)] = Field(
+        2.33, description="Uplift is used only if its gain over chance order is so many standard errors above zero."
+    )
+
+
 class PlayPlan(Frozen):
     """What a project does otherwise with one segment; what is left out stays as the playbook has it."""
 
@@ -376,6 +393,7 @@ class Config(Frozen):
         {}, description="What to do with a segment, where it differs from the playbook that comes with clm-ml."
     )
     measure: Measure = Field(Measure(), description="How campaigns are measured.")
+    uplift: UpliftPlan = Field(UpliftPlan(), description="How it is learned who can be persuaded.")
     destinations: tuple[Text, ...] = Field(
         ("table",),
         description="The files an export writes: names that `clm-ml destinations` lists, or YAMLs of one's own.",

@@ -4,11 +4,12 @@ It knows nothing of shops: any randomised experiment will do, as a frame with an
 """
 
 from clm_ml.measuring.adjusting import adjusted_difference
-from clm_ml.measuring.arms import Arm
+from clm_ml.measuring.arms import Arm, Pair, count_arm
 from clm_ml.measuring.comparing import measure
 from clm_ml.measuring.detecting import smallest_detectable_rise
 from clm_ml.measuring.differing import Differing, ask_whether_they_differ, holm
-from clm_ml.measuring.effects import Effect, Terms
+from clm_ml.measuring.effects import Effect, Terms, compare
+from clm_ml.measuring.frames import Columns, read_frame
 from clm_ml.measuring.interim import Interim, watch_buyers
 from clm_ml.measuring.intervals import Interval, newcombe, spend_difference, spread_of, wilson, z_of
 from clm_ml.measuring.measured import Measured
@@ -18,21 +19,26 @@ from clm_ml.measuring.verdicts import Verdict
 
 __all__ = [
     "Arm",
+    "Columns",
     "Differing",
     "Effect",
     "Interim",
     "Interval",
     "Measured",
+    "Pair",
     "Ratio",
     "Terms",
     "Verdict",
     "adjusted_difference",
     "ask_whether_they_differ",
     "check_ratio",
+    "compare",
+    "count_arm",
     "holm",
     "measure",
     "newcombe",
     "put_together",
+    "read_frame",
     "smallest_detectable_rise",
     "spend_difference",
     "spread_of",

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from clm_ml.pipeline.measuring import MeasuredCampaigns, measure_campaigns
     from clm_ml.pipeline.measuring_stages import Staged, cohorts, kpis, measure_stages
     from clm_ml.pipeline.migrating import Migrated, transitions, transitions_files
+    from clm_ml.pipeline.persuading import LearnedUplift, learn_from_campaigns
     from clm_ml.pipeline.pruning import Pruned, prune
     from clm_ml.pipeline.scoring import Scored, score
     from clm_ml.pipeline.segmenting import Segmented, segment, segment_files
@@ -24,6 +25,7 @@ __all__ = [
     "Checked",
     "Described",
     "Exported",
+    "LearnedUplift",
     "Listed",
     "MeasuredCampaigns",
     "Migrated",
@@ -41,6 +43,7 @@ __all__ = [
     "describe",
     "export",
     "kpis",
+    "learn_from_campaigns",
     "measure_campaigns",
     "measure_stages",
     "propose_config",
@@ -64,6 +67,7 @@ _HOMES = {
     "measuring": ("MeasuredCampaigns", "measure_campaigns"),
     "measuring_stages": ("Staged", "cohorts", "kpis", "measure_stages"),
     "migrating": ("Migrated", "transitions", "transitions_files"),
+    "persuading": ("LearnedUplift", "learn_from_campaigns"),
     "pruning": ("Pruned", "prune"),
     "scoring": ("Scored", "score"),
     "segmenting": ("Segmented", "segment", "segment_files"),

@@ -9,7 +9,7 @@ from pathlib import Path
 import narwhals as nw
 import pandas as pd
 
-from clm_ml.campaign import HOLDOUT, open_ledger
+from clm_ml.campaign import CONTACT, HOLDOUT, UNIVERSAL, Ledger, open_ledger
 from clm_ml.config import COLUMNS, Config, Contacts
 from clm_ml.engine import open_engine
 from clm_ml.errors import CampaignError, did_you_mean
@@ -67,7 +67,7 @@ def find_assigned(campaigns: Sequence[str], tables: Tables, config: Config, *, i
             pruned = {} if in_contacts else ledger.pruned()
             raise CampaignError(_unknown(unknown[0], sorted({*listed, *others}), pruned.get(unknown[0])))
         return [
-            _of_ledger(name, ledger.assignments(name), config) if name in listed else _of_contacts(name, tables, config)
+            _of_ledger(name, ledger, config) if name in listed else _of_contacts(name, tables, config)
             for name in dict.fromkeys(campaigns)
         ]
 
@@ -86,7 +86,8 @@ def _names(tables: Tables) -> list[str]:
     return tables.engine.collect(tables.contacts.select("campaign").unique(), "campaign")["campaign"].to_pylist()
 
 
-def _of_ledger(name: str, rows: pd.DataFrame, config: Config) -> Assigned:
+def _of_ledger(name: str, ledger: Ledger, config: Config) -> Assigned:
+    rows = ledger.assignments(name)
     customers = pd.DataFrame(
         {
             "customer_id": rows["customer_id"],
@@ -97,8 +98,27 @@ def _of_ledger(name: str, rows: pd.DataFrame, config: Config) -> Assigned:
             "horizon_days": rows["horizon_days"],
         }
     )
+    if name == UNIVERSAL:
+        times = _contacts_each(ledger, customers)
+        told = (
+            f"the whole programme: all campaigns together, {times:,.2f} contacts a customer, against nobody contacted."
+        )
+        return Assigned(name, customers, {CONTACT: times * config.list.contact_cost}, (told,))
     arms = [arm for arm in customers["arm"].unique() if arm != HOLDOUT]
     return Assigned(name, customers, dict.fromkeys(arms, config.list.contact_cost))
+
+
+def _contacts_each(ledger: Ledger, customers: pd.DataFrame) -> float:
+    """Count how often campaigns have contacted each of the programme within their horizon, in the mean."""
+    programme = customers[customers["arm"] == CONTACT].set_index("customer_id")
+    campaigns = [ledger.assignments(name) for name in ledger.campaigns() if name != UNIVERSAL]
+    if programme.empty or not campaigns:
+        return 0.0
+    sent = pd.concat(campaigns, ignore_index=True)
+    sent = sent[(sent["arm"] == CONTACT) & sent["customer_id"].isin(programme.index)]
+    theirs = programme.loc[sent["customer_id"]]
+    since = [parse_day(day) for day in sent["sent_on"]] - theirs["start_day"].to_numpy()
+    return float(((since >= 0) & (since < theirs["horizon_days"].to_numpy())).sum() / len(programme))
 
 
 def _of_contacts(name: str, tables: Tables, config: Config) -> Assigned:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -24,6 +24,7 @@ from clm_ml.model import BECOMES, REASONS, Model
 from clm_ml.pipeline.delivering import Going, choose_destinations, deliver
 from clm_ml.pipeline.favourites import find_favourite_categories
 from clm_ml.pipeline.permission import find_consent
+from clm_ml.pipeline.persuading import Proved, find_effects
 from clm_ml.pipeline.programme import find_fatigued, find_held_back, programme_rows
 from clm_ml.pipeline.promising import Promise, promise, smallest_share
 from clm_ml.pipeline.reading import find_reading
@@ -31,7 +32,7 @@ from clm_ml.pipeline.scoring import SCORES, find_same_model
 from clm_ml.pipeline.suppressing import Suppressed, find_suppressed
 from clm_ml.plots import plot_list
 from clm_ml.progress import Progress, silent
-from clm_ml.ranking import Floats, Ranked, rank_customers
+from clm_ml.ranking import Floats, Ranked, find_forbidden, rank_customers
 from clm_ml.snapshot import prepare, take_snapshot
 from clm_ml.tables import Tables, read_tables
 from clm_ml.timeline import parse_day
@@ -85,7 +86,7 @@ class Exported:
     plot: Path | None = None
 
 
-def rank(scores: pd.DataFrame, tables: Tables, config: Config, campaign: str) -> Listed:
+def rank(scores: pd.DataFrame, tables: Tables, config: Config, campaign: str, *, uplift: Path | None = None) -> Listed:
     """Rank customers for a campaign as `export` would, without writing anything.
 
     Args:
@@ -93,6 +94,7 @@ def rank(scores: pd.DataFrame, tables: Tables, config: Config, campaign: str) ->
         tables: for consent.
         config: for the list and the ledger, which is read if it is there.
         campaign: its name; the arms depend on it.
+        uplift: an uplift box to rank by, if it has passed its gate; otherwise a warning says that it has not.
 
     Raises:
         CampaignError: if nobody is left to contact.
@@ -102,7 +104,8 @@ def rank(scores: pd.DataFrame, tables: Tables, config: Config, campaign: str) ->
         ledger.refuse_pruned(campaign)
         day = pd.Timestamp(scores["as_of"].max()).date().isoformat()
         suppressed = find_suppressed(config, tables)
-        ranked, warnings = _ranked(scores, day, tables, config, campaign, ledger, suppressed)
+        proved = _proved(uplift, [scores], day, tables, config, suppressed)
+        ranked, warnings = _ranked(scores, day, tables, config, campaign, ledger, suppressed, proved)
         arms = _arms(ranked, campaign, config, _share(ranked, config, ledger, campaign), ledger.arms(campaign))
     return replace(_listed(ranked, arms, campaign, tables, config, warnings), suppressed=suppressed)
 
@@ -116,6 +119,7 @@ def export(
     destinations: Sequence[str] = (),
     changed_only: bool = False,
     strict: bool = False,
+    uplift: Path | None = None,
     plot: Path | None = None,
     force: bool = False,
     progress: Progress = silent,
@@ -123,7 +127,9 @@ def export(
     """Write the list box of a campaign from a scores box: suppress, consent, rank, cut, assign, ledger, files.
 
     With `changed_only` the destinations' files hold only rows that differ from those delivered; with `strict` keys that
-    begin like a formula are refused; with `plot` a PNG shows what a list of any length would be expected to earn.
+    begin like a formula are refused; with `uplift`, a box of it, the list is ranked by what is proved, if its gate was
+    passed, and a warning says so otherwise; with `plot` a PNG shows what a list of any length would be expected to
+    earn.
     """
     refuse_bad_name(campaign)
     chosen = choose_destinations(config, destinations)
@@ -138,7 +144,8 @@ def export(
     with open_ledger(config.path(config.list.ledger)) as ledger:
         ledger.refuse_pruned(campaign)
         day = str(box.facts["as_of"])
-        ranked, warnings = _ranked(_read_scores(box), day, tables, config, campaign, ledger, suppressed)
+        proved = _proved(uplift, _read_scores(box), day, tables, config, suppressed)
+        ranked, warnings = _ranked(_read_scores(box), day, tables, config, campaign, ledger, suppressed, proved)
         ranked = _with_reasons(ranked, box, tables, config)
         share = _share(ranked, config, ledger, campaign)
         arms = _arms(ranked, campaign, config, share, ledger.arms(campaign))
@@ -150,7 +157,7 @@ def export(
     del ranked, arms
     give_back_memory()
     progress("writing", 0, 1)
-    facts = _facts(box, listed, config)
+    facts = _facts(box, listed, config) | ({"uplift": proved.facts} if proved.facts else {})
     with new_box(out, "list", facts, force=force, private=True) as hidden:
         files = _write(hidden, listed)
         outcomes = deliver(hidden, going, tables, config, chosen, progress)
@@ -184,6 +191,7 @@ def _ranked(
     campaign: str,
     ledger: Ledger,
     suppressed: Suppressed,
+    proved: Proved,
 ) -> tuple[Ranked, tuple[str, ...]]:
     consent, members = find_consent(tables), ledger.arms(campaign)
     ranked = rank_customers(
@@ -195,6 +203,7 @@ def _ranked(
         fatigued=find_fatigued(ledger, config.list, campaign, as_of),
         members=members,
         reading=find_reading(tables, parse_day(as_of), config.list.read_days),
+        uplift=proved.effects,
         is_held_back=find_held_back(ledger, config.list, members),
         plays=playbook(config),
     )
@@ -202,7 +211,31 @@ def _ranked(
     warnings = [] if is_asked else ["consent is not checked: no table of customers maps may_contact."]
     if suppressed.rows and not ranked.dropped.get("suppressed"):
         warnings.append(f"list.suppress has {suppressed.told()}, and nobody who is scored is among them: look at it.")
-    return ranked, tuple(warnings)
+    return ranked, (*warnings, *proved.warnings)
+
+
+def _proved(
+    uplift: Path | None,
+    scores: Iterable[pd.DataFrame],
+    day: str,
+    tables: Tables,
+    config: Config,
+    suppressed: Suppressed,
+) -> Proved:
+    """Find what uplift proves of those who may be listed: by their segment, or by what they are likely to become.
+
+    Nobody is asked about whom no list may hold.
+    """
+    if uplift is None:
+        return Proved()
+    plan, consent, ids = config.list, find_consent(tables), []
+    for part in scores:
+        wanted = part["segment"].isin(plan.segments)
+        for column in (name for name in BECOMES if plan.also_predicted and name in part):
+            wanted |= part[column] >= plan.predicted_from
+        forbidden = find_forbidden(part["customer_id"], suppressed=suppressed.customers, consent=consent)
+        ids.append(part.loc[wanted & ~forbidden.any(axis=1), "customer_id"])
+    return find_effects(uplift, pd.concat(ids, ignore_index=True), day, tables, config)
 
 
 def _with_reasons(ranked: Ranked, box: Box, tables: Tables, config: Config) -> Ranked:

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from clm_ml.artifacts import json_text, new_box, refuse_existing, whole_file
+from clm_ml.campaign import UNIVERSAL
 from clm_ml.config import Config
 from clm_ml.errors import ArtifactError, TimelineError, UsageError
 from clm_ml.measuring import Measured, measure, put_together
@@ -101,8 +102,9 @@ def measure_campaigns(
     found = find_assigned(campaigns, tables, config, in_contacts=contacts is not None)
     measured = tuple(_measured(each, tables, config, day, holdout_share) for each in found)
     tables.engine.close()
-    several = sum(each.total is not None for each in measured) > 1
-    together = put_together(measured, config.measure) if several else None
+    apart = [each for each in measured if each.campaign != UNIVERSAL]  # the programme has all campaigns in it already
+    several = sum(each.total is not None for each in apart) > 1
+    together = put_together(apart, config.measure) if several else None
     done = MeasuredCampaigns(date_of(day).isoformat(), measured, together, warnings=tables.warnings)
     progress("measuring", 1, 1)
     return replace(done, box=_write_box(done, out, force), plot=_draw(done, plot, config, force))

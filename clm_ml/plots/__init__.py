@@ -6,8 +6,9 @@ from clm_ml.plots.flows import plot_flows
 from clm_ml.plots.judging import plot_gains, plot_profit, plot_reliability
 from clm_ml.plots.lists import plot_list
 from clm_ml.plots.segments import plot_grid, segment_colours
+from clm_ml.plots.uplift import plot_uplift
 
 __all__ = [
     "plot_cohorts", "plot_effects", "plot_flows", "plot_gains", "plot_grid", "plot_list", "plot_profit",
-    "plot_reliability", "segment_colours",
+    "plot_reliability", "plot_uplift", "segment_colours",
 ]  # fmt: skip
