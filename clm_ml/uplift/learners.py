@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
-from sklearn.linear_model import LogisticRegression
 
 from clm_ml.model.trees import Growth, Trees, fit_trees
 from clm_ml.uplift.experiment import Experiment, Floats
@@ -88,6 +87,8 @@ def _fit_logistic(standard: Floats, ordered: Floats) -> Logistic:
     if ordered.min() == ordered.max():
         rate = (ordered.sum() + 0.5) / (len(ordered) + 1)
         return Logistic((0.0,) * standard.shape[1], round(float(logit(rate)), 9))
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 - takes long, and only learning needs it
+
     fitted = LogisticRegression(C=1.0, solver="newton-cholesky", tol=1e-9, max_iter=100).fit(standard, ordered)
     # As many digits as the evidence has; the last ones would differ between machines.
     weights = tuple(round(float(weight), 9) for weight in fitted.coef_[0])
@@ -109,7 +110,7 @@ def _grow(numbers: pd.DataFrame, label: Floats, objective: str, seed: int) -> Tr
     growth = Growth(
         leaves=7, rounds=100, seeds=1, rows_a_leaf=max(20, min(200, len(numbers) // 50)), learning_rate=0.05
     )
-    return fit_trees(numbers, list(numbers), label, {}, objective, seed, growth, num_threads=1)
+    return fit_trees(numbers, numbers.columns.tolist(), label, {}, objective, seed, growth, num_threads=1)
 
 
 def _by_place(numbers: pd.DataFrame) -> pd.DataFrame:
