@@ -30,6 +30,8 @@ __all__ = ["fit_rhythm_at", "learn"]
 def learn(examples: Examples, config: Config, inputs: Inputs, growth: Growth | None = None) -> Model:
     """Learn all models from examples of several as_ofs; without any, what order histories alone can tell.
 
+    The trees take most memory of all: examples to which nobody else holds on are given back before.
+
     Args:
         examples: sorted by as_of and customer; nothing else decides the result.
         config: for the task, the lapse thresholds and the seed.
@@ -59,8 +61,11 @@ def learn(examples: Examples, config: Config, inputs: Inputs, growth: Growth | N
     # Nearly everyone has ordered: of a copy so large only what is asked of it.
     asked = dict.fromkeys([*learned, *PARTNER_COLUMNS, *WAITS_ON, "next_order_days", "as_of", "ordered"])
     buyers = frame.loc[has_ordered, [name for name in asked if name in frame]].reset_index(drop=True)
-    told = replace(told, customers=_fit_customers(told, examples, buyers, learned, signs, config, growth))
-    known_by = examples.known_by or examples.as_ofs[-1] + config.task.horizon_days
+    as_ofs, now = examples.as_ofs, _now(examples)
+    known_by = examples.known_by or as_ofs[-1] + config.task.horizon_days
+    now = told.complete(now[now["orders_ever"] > 0])
+    del examples, frame, has_ordered
+    told = replace(told, customers=_fit_customers(told, as_ofs, now, buyers, learned, signs, config, growth))
     return replace(told, next_order=fit_next_order(buyers, told.order_probability, known_by, config.task.horizon_days))
 
 
@@ -89,7 +94,8 @@ def _now(examples: Examples) -> pd.DataFrame:
 
 def _fit_customers(
     told: Model,
-    examples: Examples,
+    as_ofs: Sequence[int],
+    now: pd.DataFrame,
     buyers: pd.DataFrame,
     learned: Sequence[str],
     signs: dict[str, int],
@@ -99,11 +105,9 @@ def _fit_customers(
     """Learn the probability of those who have ordered, if enough did and did not, and level it by the prior."""
     if not has_enough(buyers):
         return None
-    now = _now(examples)
-    now = told.complete(now[now["orders_ever"] > 0])
     level = float(told.prior.order_probability(now).mean())
     found = fit_probability(buyers, learned, signs, config.train.seed, with_partner=True, growth=growth)
-    found = found.levelled(now, level, _trust_in_prior(examples.as_ofs, config.task.horizon_days))
+    found = found.levelled(now, level, _trust_in_prior(as_ofs, config.task.horizon_days))
     return found.moved(_season(found, buyers, int(now["as_of"].iloc[0])))
 
 

@@ -123,11 +123,13 @@ def _learn_and_judge(
         progress("learning", 1, 1)
         return replace(model, facts=_facts(config, tables, examples, day, {"unjudged": unjudged}, None)), None, None
     judged, tuned = _judged(examples, config, tables.inputs, tune_minutes, progress)
-    model = learn(examples, config, tables.inputs, None if tuned is None else tuned.growth)
+    facts, handed = _facts(config, tables, examples, day, dict(judged.facts), tuned), [examples]
+    del examples  # whoever learns holds them alone, and can give them back
+    model = learn(handed.pop(), config, tables.inputs, None if tuned is None else tuned.growth)
     if model.next_segment is not None and is_beaten(judged.facts):
         model = replace(model, next_segment=model.next_segment.refused())
     progress("learning", 2, 2)
-    return replace(model, facts=_facts(config, tables, examples, day, dict(judged.facts), tuned)), judged, tuned
+    return replace(model, facts=facts), judged, tuned
 
 
 def _collected(kept: Kept, day: int, progress: Progress, closing: bool) -> Examples:
