@@ -1,5 +1,6 @@
 """The walk of training and scoring: who is judged, who becomes champion, and what a scores box holds."""
 
+import gc
 import hashlib
 import json
 import stat
@@ -20,7 +21,7 @@ from clm_ml.errors import ArtifactError, CampaignError, ConfigError, DataError, 
 from clm_ml.evaluation import judge_as_of
 from clm_ml.examples import Examples, collect_examples, training_as_ofs
 from clm_ml.keeping import Kept
-from clm_ml.model import REASONS, learn
+from clm_ml.model import REASONS, learn, learning
 from clm_ml.pipeline import judging, training
 from clm_ml.pipeline import score as scored
 from clm_ml.pipeline.foresight import foresight_figures, is_beaten
@@ -84,6 +85,21 @@ def box(learned, tmp_path_factory):
 
 
 # judging ---------------------------------------------------------------------------------------------------
+
+
+def test_all_examples_are_given_back_before_the_last_trees_grow(shop, tables, monkeypatch):
+    alive, fit = [], learning._fit_customers
+
+    def fit_and_look(*given):
+        alive.append(sum(isinstance(thing, Examples) for thing in gc.get_objects()))
+        return fit(*given)
+
+    gc.collect()
+    others = sum(isinstance(thing, Examples) for thing in gc.get_objects())
+    monkeypatch.setattr(learning, "_fit_customers", fit_and_look)
+    training._learn_and_judge(Kept(tables, shop), AS_OF, lambda *_: None)
+    judged, last = alive
+    assert (judged > others, last) == (True, others)
 
 
 def test_a_model_is_judged_on_the_last_closed_as_of_by_one_that_never_saw_it(learned):
