@@ -26,7 +26,7 @@ demo: $(READY) ## Train, score and list the shop that ships with the package, in
 	$(BIN)/clm-ml demo demo
 
 test: $(READY) ## Run the fast tests and the examples in docstrings
-	$(BIN)/pytest -n 2 -m "not slow" -q
+	$(BIN)/pytest -n 2 --dist loadfile -m "not slow" -q
 
 test-slow: $(READY) ## Run the tests that take longer
 	$(BIN)/pytest -n 2 --dist loadgroup -m slow -q

@@ -231,7 +231,7 @@ def test_what_is_kept_changes_whole_or_not_at_all(shop, monkeypatch):
 
 
 @pytest.mark.parametrize("is_late", [False, True])
-@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=2, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 10**6))
 def test_a_week_of_nights_tells_what_one_fresh_run_tells(tmp_path_factory, is_late, seed):
     rng, shop = random.Random(seed), Shop(tmp_path_factory.mktemp("week"), is_late)
