@@ -195,13 +195,16 @@ def test_what_is_scored_adds_up(scores):
     assert np.array_equal(scores["expected_value"], scores["order_probability"] * scores["expected_value_if_ordering"])
 
 
-def test_an_order_is_worth_what_lies_between_their_own_mean_and_everybodys(scores, features, model):
+def test_an_order_is_worth_what_lies_between_their_own_mean_and_everybodys_and_no_more_than_all(
+    scores, features, model
+):
     days = features["order_days_ever"].to_numpy(dtype=float)
     means = features["gross_minor_ever"].to_numpy(dtype=float) / 100 / np.maximum(days, 1)
     own = model.prior.spending.expected_amount(days, means) / model.prior.orders_a_day
-    assert np.array_equal(scores["expected_order_amount"], own)
-    strangers = scores["churn_probability"].isna()
-    assert scores.loc[strangers, "expected_order_amount"].nunique() == 1
+    whole = scores["expected_value_if_ordering"]
+    assert np.array_equal(scores["expected_order_amount"], np.minimum(own, whole))
+    assert 0 < (own > whole).sum() < len(own) / 2, "who returned much is worth less than their orders were"
+    assert len(set(own[scores["churn_probability"].isna()])) == 1
 
 
 def test_a_customer_scored_alone_gets_the_same_row_as_among_all(model, features, scores):

@@ -147,7 +147,8 @@ class Model:
                 "churn_probability": churn,
                 "expected_value": probability * amount,
                 "expected_value_if_ordering": amount,
-                "expected_order_amount": self.prior.order_amount(frame),
+                # Before returns; a history of one order that came back wholly would make a customer dear.
+                "expected_order_amount": np.minimum(self.prior.order_amount(frame), amount),
                 "value_at_risk": churn * amount,
             },
             index=frame.index,
