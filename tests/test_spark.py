@@ -520,7 +520,7 @@ def test_online_retail_is_scored_to_the_same_bytes(tmp_path):
 
 KILL = """
 import os, signal, threading, time
-from clm_ml.pipeline import scores, scoring
+from clm_ml.pipeline import scores
 def context():
     from pyspark import SparkContext
     return SparkContext
@@ -543,7 +543,6 @@ def kill_at_work():
 """
 MOMENTS = {
     "in the midst of a job": "threading.Thread(target=kill_at_work, daemon=True).start()",
-    "between reading and describing": "kill_first(scoring, 'refuse_other_task')",
     "between scores and reasons": "kill_first(scores, '_most_at_risk')",
 }
 
