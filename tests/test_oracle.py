@@ -388,7 +388,7 @@ def test_three_engines_agree_at_midnight_in_any_time_zone(drawn):
 
 
 @pytest.mark.slow
-@settings(few, max_examples=6)
+@settings(few, max_examples=4)
 @given(shops())
 def test_spark_agrees_at_midnight_in_any_time_zone(spark, drawn):
     shop, as_of = drawn
