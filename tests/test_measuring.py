@@ -170,7 +170,8 @@ def test_a_surer_interval_is_wider_and_another_currency_scales_it(one, other):
         told = spend_difference(*euros, spread_of(euros), Z)
         plain = spend_difference(one, other, spread, Z)
         scaled = (25 * plain.value, 25 * plain.low, 25 * plain.high)
-        assert (told.value, told.low, told.high) == pytest.approx(scaled, abs=1e-6)  # equal means differ by their last bit
+        # Equal means differ by their last bit.
+        assert (told.value, told.low, told.high) == pytest.approx(scaled, abs=1e-6)
 
 
 def test_where_all_buyers_spend_the_same_revenue_is_buyers_times_that():
