@@ -21,7 +21,7 @@ from clm_ml.errors import CampaignError
 from clm_ml.lifecycle import Play, playbook
 from clm_ml.model import BECOMES
 
-__all__ = ["Ranked", "find_forbidden", "find_refusals", "rank_customers"]
+__all__ = ["Ranked", "find_forbidden", "find_refusals", "find_wanted", "rank_customers"]
 
 Bools = np.ndarray[Any, np.dtype[np.bool_]]
 Floats = np.ndarray[Any, np.dtype[np.float64]]
@@ -153,7 +153,7 @@ def find_refusals(
     """
     ids = scores["customer_id"]
     is_new = ~ids.isin(set(members))
-    is_wanted = scores["segment"].isin(plan.segments) | _predicted(scores, plan, consent)
+    is_wanted = find_wanted(scores, plan, consent)
     forbidden = find_forbidden(ids, suppressed=suppressed, consent=consent)
     busy = {
         "in another live campaign": ids.isin(set(reserved)) & is_new,
@@ -191,6 +191,11 @@ def _lately(scores: pd.DataFrame, plan: ListPlan, is_new: pd.Series[bool]) -> di
     if not plan.silent_days:
         return {}
     return {"ordered lately": ~(scores["days_since_last_order"].astype(np.float64) >= plan.silent_days) & is_new}
+
+
+def find_wanted(scores: pd.DataFrame, plan: ListPlan, consent: pd.DataFrame | None) -> pd.Series[bool]:
+    """Find whom the list is for: by their segment, or by what they are likely to become."""
+    return scores["segment"].isin(plan.segments) | _predicted(scores, plan, consent)
 
 
 def _predicted(scores: pd.DataFrame, plan: ListPlan, consent: pd.DataFrame | None) -> Bools:

@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from clm_ml.pipeline.checking import Checked, check, propose_config
     from clm_ml.pipeline.delivering import choose_destinations, confirm_delivered
     from clm_ml.pipeline.describing import Described, describe
-    from clm_ml.pipeline.exporting import Exported, Listed, export, rank
+    from clm_ml.pipeline.exporting import Exported, export
+    from clm_ml.pipeline.listing import Listed, rank
     from clm_ml.pipeline.measuring import MeasuredCampaigns, measure_campaigns
     from clm_ml.pipeline.measuring_stages import Staged, cohorts, kpis, measure_stages
     from clm_ml.pipeline.migrating import Migrated, transitions, transitions_files
@@ -63,7 +64,8 @@ _HOMES = {
     "checking": ("Checked", "check", "propose_config"),
     "delivering": ("choose_destinations", "confirm_delivered"),
     "describing": ("Described", "describe"),
-    "exporting": ("Exported", "Listed", "export", "rank"),
+    "exporting": ("Exported", "export"),
+    "listing": ("Listed", "rank"),
     "measuring": ("MeasuredCampaigns", "measure_campaigns"),
     "measuring_stages": ("Staged", "cohorts", "kpis", "measure_stages"),
     "migrating": ("Migrated", "transitions", "transitions_files"),

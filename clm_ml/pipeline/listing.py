@@ -1,0 +1,184 @@
+"""Listing: scores become the ranked list of one campaign, in two arms; nothing is written here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from clm_ml.campaign import CONTACT, HOLDOUT, Ledger, assign_arms, open_ledger, refuse_bad_name
+from clm_ml.config import Config
+from clm_ml.lifecycle import playbook
+from clm_ml.model import BECOMES, REASONS
+from clm_ml.pipeline.favourites import find_favourite_categories
+from clm_ml.pipeline.permission import find_consent
+from clm_ml.pipeline.persuading import Proved, find_effects
+from clm_ml.pipeline.programme import find_fatigued, find_held_back
+from clm_ml.pipeline.promising import Promise, promise, smallest_share
+from clm_ml.pipeline.reading import find_reading
+from clm_ml.pipeline.suppressing import Suppressed, find_suppressed
+from clm_ml.ranking import Floats, Ranked, find_forbidden, find_wanted, rank_customers
+from clm_ml.tables import Tables
+from clm_ml.timeline import parse_day
+
+__all__ = ["Candidates", "Listed", "arms_of", "find_candidates", "listed_of", "rank", "share_to_hold_out"]
+
+COLUMNS = [
+    "rank", "customer_id", "campaign", "arm", "segment", "phase", "play", "churn_probability",
+    "expected_value_if_ordering", "value_at_risk", "expected_profit", "ranked_by", *REASONS, *BECOMES,
+    "favourite_category", "last_order_on", "scored_on",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One campaign's customers, in rank order, in two frames, so that nobody mails the holdout.
+
+    Both have the list's columns; `dropped` counts who fell away, by reason; `promise` is what the list is expected to
+    earn; `profits` is the expected profit of everybody who may be contacted, in the order in which the budget takes
+    them; `suppressed` says what the file of those never to list was taken for.
+    """
+
+    campaign: str
+    contact: pd.DataFrame = field(repr=False)
+    holdout: pd.DataFrame = field(repr=False)
+    dropped: Mapping[str, int]
+    promise: Promise = field(repr=False)
+    profits: Floats = field(repr=False)
+    warnings: tuple[str, ...] = ()
+    suppressed: Suppressed = field(default_factory=Suppressed)
+
+    def _repr_html_(self) -> str:
+        sizes = f"{len(self.contact):,} to contact, {len(self.holdout):,} held out"
+        return f"<p><b>{self.campaign}</b>: {sizes}</p>{self.contact.head(10).to_html(index=False, escape=True)}"
+
+
+def rank(scores: pd.DataFrame, tables: Tables, config: Config, campaign: str, *, uplift: Path | None = None) -> Listed:
+    """Rank customers for a campaign as `export` would, without writing anything.
+
+    Args:
+        scores: one row a customer, as `Model.score` or a scores box gives them.
+        tables: for consent.
+        config: for the list and the ledger, which is read if it is there.
+        campaign: its name; the arms depend on it.
+        uplift: an uplift box to rank by, if it has passed its gate; otherwise a warning says that it has not.
+
+    Raises:
+        CampaignError: if nobody is left to contact.
+    """
+    refuse_bad_name(campaign)
+    with open_ledger(config.path(config.list.ledger), only_look=True) as ledger:
+        ledger.refuse_pruned(campaign)
+        day = pd.Timestamp(scores["as_of"].max()).date().isoformat()
+        found = find_candidates(lambda: [scores], day, tables, config, campaign, ledger, uplift)
+        share = share_to_hold_out(found.ranked, config, ledger, campaign)
+        arms = arms_of(found.ranked, campaign, config, share, ledger.arms(campaign))
+    return listed_of(found, arms, campaign, tables, config)
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Who would be sent, and what was known of them: whom uplift tells of, and who is never to be listed."""
+
+    ranked: Ranked
+    suppressed: Suppressed
+    proved: Proved
+    warnings: tuple[str, ...]
+
+
+def find_candidates(
+    scores: Callable[[], Iterable[pd.DataFrame]],
+    as_of: str,
+    tables: Tables,
+    config: Config,
+    campaign: str,
+    ledger: Ledger,
+    uplift: Path | None,
+) -> Candidates:
+    """Suppress, ask for consent, rank and cut to the budget, by what the config, the tables and the ledger say.
+
+    `scores` gives the frames anew each time it is called: they are gone through once more where uplift is asked.
+    """
+    suppressed, consent, members = find_suppressed(config, tables), find_consent(tables), ledger.arms(campaign)
+    proved = Proved() if uplift is None else _proved(uplift, scores(), as_of, tables, config, suppressed, consent)
+    ranked = rank_customers(
+        scores(),
+        config.list,
+        suppressed=suppressed.customers,
+        consent=consent,
+        reserved=ledger.reserved(campaign, as_of),
+        fatigued=find_fatigued(ledger, config.list, campaign, as_of),
+        members=members,
+        reading=find_reading(tables, parse_day(as_of), config.list.read_days),
+        uplift=proved.effects,
+        is_held_back=find_held_back(ledger, config.list, members),
+        plays=playbook(config),
+    )
+    is_asked = consent is not None and "may_contact" in consent.columns
+    warnings = [] if is_asked else ["consent is not checked: no table of customers maps may_contact."]
+    if suppressed.rows and not ranked.dropped.get("suppressed"):
+        warnings.append(f"list.suppress has {suppressed.told()}, and nobody who is scored is among them: look at it.")
+    return Candidates(ranked, suppressed, proved, (*warnings, *proved.warnings))
+
+
+def _proved(
+    uplift: Path,
+    scores: Iterable[pd.DataFrame],
+    day: str,
+    tables: Tables,
+    config: Config,
+    suppressed: Suppressed,
+    consent: pd.DataFrame | None,
+) -> Proved:
+    """Find what uplift proves of those whom the list is for; nobody is asked about whom no list may hold."""
+    ids = []
+    for part in scores:
+        forbidden = find_forbidden(part["customer_id"], suppressed=suppressed.customers, consent=consent)
+        wanted = find_wanted(part, config.list, consent) & ~forbidden.any(axis=1)
+        ids.append(part.loc[wanted, "customer_id"])
+    return find_effects(uplift, pd.concat(ids, ignore_index=True), day, tables, config)
+
+
+def share_to_hold_out(ranked: Ranked, config: Config, ledger: Ledger, campaign: str) -> float:
+    """Tell the share to hold out; where the list is to find it, a campaign that is exported again keeps its own."""
+    if config.list.holdout_share != "auto":
+        return config.list.holdout_share
+    known = ledger.share(campaign)
+    return smallest_share(ranked.customers, config) if known is None else known
+
+
+def arms_of(ranked: Ranked, campaign: str, config: Config, share: float, known: Mapping[str, str]) -> dict[str, str]:
+    """Keep the arms there are, and assign those who are new."""
+    new = ranked.customers[~ranked.customers["customer_id"].isin(list(known))]
+    ids = new["customer_id"].tolist()
+    assigned = assign_arms(ids, new["segment"].tolist(), campaign, share, config.list.assignment)
+    return dict(known) | dict(zip(ids, assigned, strict=True))
+
+
+def listed_of(found: Candidates, arms: Mapping[str, str], campaign: str, tables: Tables, config: Config) -> Listed:
+    """Make the two frames of a list, and what it promises."""
+    customers = found.ranked.customers
+    scored_on = pd.to_datetime(customers["as_of"])
+    last = scored_on - pd.to_timedelta(customers["days_since_last_order"].astype("int64"), unit="D")
+    arm = customers["customer_id"].map(dict(arms))
+    likes = find_favourite_categories(customers["customer_id"].tolist(), tables, parse_day(scored_on.max().date()))
+    rows = customers.assign(
+        campaign=campaign,
+        arm=arm,
+        favourite_category=customers["customer_id"].map(likes),
+        last_order_on=last.dt.strftime("%Y-%m-%d"),
+        scored_on=scored_on.dt.strftime("%Y-%m-%d"),
+    )[COLUMNS]
+    contact, holdout = (rows[arm == name].reset_index(drop=True) for name in (CONTACT, HOLDOUT))
+    return Listed(
+        campaign=campaign,
+        contact=contact,
+        holdout=holdout,
+        dropped=found.ranked.dropped,
+        promise=promise(customers, arm, config),
+        profits=found.ranked.profits,
+        warnings=found.warnings,
+        suppressed=found.suppressed,
+    )
