@@ -19,7 +19,10 @@ import pandas as pd
 from clm_ml.engine import BATCH_ROWS
 from clm_ml.errors import CampaignError
 
-__all__ = ["CONTACT", "HOLDOUT", "UNIVERSAL", "Ledger", "assign_arms", "open_ledger", "place_of", "refuse_bad_name"]
+__all__ = [
+    "CONTACT", "HOLDOUT", "UNIVERSAL", "Ledger", "assign_arms", "assign_plays", "open_ledger", "place_of",
+    "refuse_bad_name",
+]  # fmt: skip
 
 CONTACT, HOLDOUT = "contact", "holdout"
 
@@ -31,10 +34,12 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS assignments (
     campaign TEXT NOT NULL, customer_id TEXT NOT NULL, arm TEXT NOT NULL, share REAL NOT NULL, stratum TEXT NOT NULL,
     rank INTEGER NOT NULL, score REAL NOT NULL, ranked_by TEXT NOT NULL, assigned_at TEXT NOT NULL,
-    sent_on TEXT NOT NULL, horizon_days INTEGER NOT NULL, delete_after TEXT NOT NULL,
+    sent_on TEXT NOT NULL, horizon_days INTEGER NOT NULL, delete_after TEXT NOT NULL, play INTEGER NOT NULL DEFAULT 1,
     PRIMARY KEY (campaign, customer_id)
 ) WITHOUT ROWID
 """
+# Ledgers from before plays were compared: everybody had the first.
+_WITH_PLAYS = "ALTER TABLE assignments ADD COLUMN play INTEGER NOT NULL DEFAULT 1"
 _PRUNED = """
 CREATE TABLE IF NOT EXISTS pruned (
     campaign TEXT NOT NULL, arm TEXT NOT NULL, customers INTEGER NOT NULL, pruned_on TEXT NOT NULL,
@@ -43,7 +48,7 @@ CREATE TABLE IF NOT EXISTS pruned (
 """
 COLUMNS = (
     "campaign", "customer_id", "arm", "share", "stratum", "rank", "score", "ranked_by", "assigned_at", "sent_on",
-    "horizon_days", "delete_after",
+    "horizon_days", "delete_after", "play",
 )  # fmt: skip
 
 
@@ -96,6 +101,34 @@ def _held_out(members: Sequence[int], places: Sequence[float], share: float) -> 
     yield from (member for member in members[start:] if places[member] < share)
 
 
+def assign_plays(customer_ids: Sequence[str], strata: Sequence[str], campaign: str, plays: int) -> list[int]:
+    """Assign each customer to contact one of so many plays, by its number from 1 on.
+
+    Within each stratum, along the ranking, of as many customers as there are plays each gets another one, in the order
+    of their places; so plays reach customers who are alike in score.
+
+    Args:
+        customer_ids: those to contact, in the order of their rank.
+        strata: the stratum of each.
+        campaign: its name; another campaign assigns others.
+        plays: how many there are.
+
+    >>> sorted(assign_plays(["c1", "c2", "c3", "c4"], ["at_risk"] * 4, "autumn", 2)[:2])
+    [1, 2]
+    """
+    places = [place_of(f"{campaign}|play", customer) for customer in customer_ids]
+    assigned = [1] * len(places)
+    for stratum in dict.fromkeys(strata):
+        members = [place for place, name in enumerate(strata) if name == stratum]
+        for start in range(0, len(members), plays):
+            block = members[start : start + plays]
+            for number, member in enumerate(sorted(block, key=lambda each: places[each])):
+                # In the last, incomplete block the place itself chooses: else the first plays would get more.
+                whole = len(block) == plays
+                assigned[member] = 1 + (number if whole else int(places[member] * plays))
+    return assigned
+
+
 class Ledger:
     """The append-only record of assignments, in one SQLite file."""
 
@@ -105,6 +138,11 @@ class Ledger:
     def arms(self, campaign: str) -> dict[str, str]:
         """Give the arm of everyone ever assigned in a campaign."""
         rows = self._connection.execute("SELECT customer_id, arm FROM assignments WHERE campaign = ?", (campaign,))
+        return dict(rows.fetchall())
+
+    def plays(self, campaign: str) -> dict[str, int]:
+        """Give the number of the play of everyone ever assigned in a campaign; where none are compared it is 1."""
+        rows = self._connection.execute("SELECT customer_id, play FROM assignments WHERE campaign = ?", (campaign,))
         return dict(rows.fetchall())
 
     def campaigns(self) -> list[str]:
@@ -261,6 +299,8 @@ def open_ledger(path: Path, *, only_look: bool = False) -> Iterator[Ledger]:
     try:
         with closing(sqlite3.connect(_place(path, only_look), timeout=_WAIT_SECONDS)) as connection:
             connection.execute(_SCHEMA)
+            if "play" not in (column for _, column, *_ in connection.execute("PRAGMA table_info(assignments)")):
+                connection.execute(_WITH_PLAYS)
             yield Ledger(connection)
     except sqlite3.Error as error:
         raise _unusable(path, error) from None

@@ -127,7 +127,7 @@ def rank_customers(
             f"nobody is left to contact ({where or 'the scores have no rows'}); see list in the config."
         )
     profits = _in_order(pd.concat(offered, ignore_index=True))["expected_profit"].to_numpy()
-    return Ranked(_told(taken, plays), counts, programme[["customer_id", "segment", "expected_profit"]], profits)
+    return Ranked(_told(taken), counts, programme[["customer_id", "segment", "expected_profit"]], profits)
 
 
 def find_refusals(
@@ -301,14 +301,10 @@ def _affordable(
     return ways
 
 
-def _told(taken: pd.DataFrame, plays: Mapping[str, Play]) -> pd.DataFrame:
+def _told(taken: pd.DataFrame) -> pd.DataFrame:
     becomes = {name: taken[name].where(taken["is_predicted"]) for name in BECOMES if name in taken}
     return (
         taken.drop(columns=["is_member", "is_predicted", "earned"])
-        .assign(
-            rank=np.arange(1, len(taken) + 1),
-            play=taken["segment"].map({segment: play.plays[0] for segment, play in plays.items() if play.plays}),
-            **becomes,
-        )
+        .assign(rank=np.arange(1, len(taken) + 1), **becomes)
         .reset_index(drop=True)
     )

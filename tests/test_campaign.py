@@ -16,7 +16,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clm_ml.campaign import CONTACT, HOLDOUT, UNIVERSAL, assign_arms, open_ledger, place_of, refuse_bad_name
+from clm_ml.campaign import (
+    CONTACT,
+    HOLDOUT,
+    UNIVERSAL,
+    assign_arms,
+    assign_plays,
+    open_ledger,
+    place_of,
+    refuse_bad_name,
+)
 from clm_ml.errors import CampaignError
 
 SHARES = (0.1, 0.25, 0.3, 0.5, 0.75, 0.05)
@@ -40,6 +49,7 @@ def assigned(arms, campaign="autumn", **changed):
         "sent_on": "2020-01-01",
         "horizon_days": 90,
         "delete_after": "2021-01-01",
+        "play": 1,
     }
     return pd.DataFrame(rows | changed)
 
@@ -145,7 +155,46 @@ class TestArms:
             assert done.stdout.strip() == here
 
 
+class TestPlays:
+    def test_of_each_block_everyone_gets_another_play_in_the_order_of_their_places(self):
+        plays = assign_plays(people(6), ["at_risk"] * 6, "autumn", 3)
+        for start in (0, 3):
+            block = people(6)[start : start + 3]
+            by_place = sorted(block, key=lambda name: place_of("autumn|play", name))
+            assert [plays[people(6).index(name)] for name in by_place] == [1, 2, 3]
+
+    @pytest.mark.parametrize("count", [2, 3, 5])
+    def test_plays_reach_as_many_at_every_rank_of_every_stratum(self, count):
+        strata = [f"s{number % 2}" for number in range(1000)]
+        plays = np.array(assign_plays(people(1000), strata, "autumn", count))
+        for stratum in ("s0", "s1"):
+            theirs = plays[np.array(strata) == stratum]
+            for whole in range(count, len(theirs) - len(theirs) % count + 1, count):
+                assert np.ptp(np.bincount(theirs[:whole], minlength=count + 1)[1:]) == 0
+
+    def test_the_last_who_make_no_block_are_assigned_by_their_place_alone(self):
+        names = people(400)
+        plays = np.array([assign_plays([name], ["at_risk"], "autumn", 2)[0] for name in names])
+        assert (plays == [1 + int(place_of("autumn|play", name) * 2) for name in names]).all()
+        assert 160 < (plays == 1).sum() < 240
+
+    def test_with_one_play_everybody_has_it(self):
+        assert assign_plays(people(5), ["a", "b", "a", "b", "a"], "autumn", 1) == [1] * 5
+
+
 class TestLedger:
+    def test_a_ledger_from_before_plays_were_compared_is_read_and_gone_on_with(self, tmp_path):
+        path = tmp_path / "ledger.db"
+        with open_ledger(path) as ledger:
+            ledger.record(assigned({"c1": CONTACT}))
+        with sqlite3.connect(path) as connection:
+            connection.execute("ALTER TABLE assignments DROP COLUMN play")
+        with open_ledger(path, only_look=True) as ledger:
+            assert ledger.plays("autumn") == {"c1": 1}
+        with open_ledger(path) as ledger:
+            ledger.record(assigned({"c1": CONTACT, "c2": CONTACT}, play=2))
+            assert ledger.plays("autumn") == {"c1": 1, "c2": 2}
+
     def test_what_is_recorded_is_remembered(self, tmp_path):
         arms = {"c1": CONTACT, "c2": HOLDOUT}
         with open_ledger(tmp_path / "deep" / "ledger.db") as ledger:
@@ -156,7 +205,7 @@ class TestLedger:
             assert ledger.arms("winter") == {}
         assert rows_of(tmp_path / "deep" / "ledger.db")[1] == (
             "autumn", "c2", HOLDOUT, 0.1, "at_risk", 2, 1.5, "expected profit", "2020-01-01", "2020-01-01", 90,
-            "2021-01-01",
+            "2021-01-01", 1,
         )  # fmt: skip
 
     def test_the_ledger_wins_and_is_only_ever_added_to(self, tmp_path):
@@ -353,7 +402,7 @@ with open_ledger(path) as ledger:
     arms = assign_arms(new, ["at_risk"] * len(new), "autumn", 0.1)
     rows = pd.DataFrame({"customer_id": new, "arm": arms}).assign(
         campaign="autumn", share=0.1, stratum="at_risk", rank=1, score=1.0, ranked_by="risk", assigned_at="2020-01-01",
-        sent_on="2020-01-01", horizon_days=90, delete_after="2021-01-01",
+        sent_on="2020-01-01", horizon_days=90, delete_after="2021-01-01", play=1,
     )
     print("recording", flush=True)
     all_arms = known | ledger.record(rows)

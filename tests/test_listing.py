@@ -13,6 +13,8 @@ import yaml
 from clm_ml.artifacts import new_box, open_box
 from clm_ml.campaign import CONTACT, HOLDOUT, UNIVERSAL, open_ledger, place_of
 from clm_ml.config import UpliftPlan, load_config
+from clm_ml.errors import CampaignError
+from clm_ml.lifecycle import playbook
 from clm_ml.measuring import smallest_detectable_rise
 from clm_ml.pipeline import customer, export, rank
 from clm_ml.pipeline.favourites import find_favourite_categories
@@ -20,6 +22,7 @@ from clm_ml.pipeline.programme import find_fatigued, find_held_back
 from clm_ml.pipeline.promising import promise, smallest_share
 from clm_ml.pipeline.reading import find_reading, reading_of
 from clm_ml.plots import plot_list
+from clm_ml.tables import read_tables
 from clm_ml.timeline import parse_day
 from clm_ml.uplift import BOX_KIND, Gate, learn_uplift, save_uplift
 from tests.test_campaign import assigned
@@ -131,6 +134,42 @@ class TestFatigue:
         assert ("2025-12-10", "universal", "holdout", "programme", "judged until 2026-12-10") in [
             row for part in held.parts() if part.title == "Campaigns" for row in part.rows
         ]
+
+
+class TestComparedPlays:
+    def test_each_of_two_plays_goes_to_half_of_those_to_contact_and_the_ledger_knows_which(self, shop):
+        done = shop.export("autumn", "autumn", compare_plays=2, budget=20.0)
+        rows, told = shop.ledger("autumn"), playbook()
+        sent = rows[rows["arm"] == CONTACT]
+        assert abs((sent["play"] == 1).sum() - (sent["play"] == 2).sum()) <= sent["stratum"].nunique()
+        assert set(rows.loc[rows["arm"] == HOLDOUT, "play"]) == {1}
+        listed = done.listed.contact.set_index("customer_id")
+        said = [told[segment].plays[rows.loc[name, "play"] - 1] for name, segment in listed["segment"].items()]
+        assert listed["play"].tolist() == said
+        assert set(sent["play"]) == {1, 2}
+
+    def test_exporting_again_moves_nobody_to_another_play(self, shop):
+        shop.export("autumn", "first", compare_plays=2, budget=12.0)
+        before = shop.ledger("autumn")["play"]
+        again = shop.export("autumn", "second", compare_plays=3, budget=30.0)
+        after = shop.ledger("autumn")["play"]
+        assert len(after) > len(before)
+        assert after[before.index].equals(before)
+        assert (
+            rank(
+                pd.read_parquet(shop.folder / f"scores-{DAY}/scores.parquet"),
+                read_tables(load_config(shop.folder / "clm.yaml")),
+                load_config(shop.folder / "clm.yaml"),
+                "autumn",
+            )
+            .contact["play"]
+            .equals(again.listed.contact["play"])
+        )
+
+    def test_a_segment_that_has_too_few_is_refused_before_anybody_is_assigned(self, shop):
+        with pytest.raises(CampaignError, match=r"asks for 4 plays of each segment, and \w+ has 3; name"):
+            shop.export("autumn", "autumn", compare_plays=4)
+        assert shop.ledger("autumn").empty
 
 
 class TestPromise:

@@ -64,12 +64,12 @@ def write_shop(folder: Path, contacts: list[tuple] | None = None, columns: tuple
 
 
 def assign(
-    path: Path, arms: dict[str, str], campaign: str = "autumn", sent_on: str = "2024-03-01", share=1 / 3
+    path: Path, arms: dict[str, str], campaign: str = "autumn", sent_on: str = "2024-03-01", share=1 / 3, play=1
 ) -> None:
     rows = pd.DataFrame({"customer_id": list(arms), "arm": list(arms.values())}).assign(
         campaign=campaign, share=share, stratum=[f"s{number % 2}" for number in range(len(arms))], score=1.0,
         rank=range(1, len(arms) + 1), ranked_by="risk", assigned_at=sent_on, sent_on=sent_on, horizon_days=30,
-        delete_after="2025-03-01",
+        delete_after="2025-03-01", play=play,
     )  # fmt: skip
     with open_ledger(path.parent / "ledger.db") as ledger:
         ledger.record(rows)
@@ -102,6 +102,21 @@ def test_the_programme_is_measured_by_the_universal_holdout_and_costs_what_campa
     told = run(shop, "universal")
     assert told.exit_code == 0
     assert "the whole programme" in told.stderr
+
+
+def test_plays_that_were_compared_are_arms_of_their_own_against_the_one_holdout(shop):
+    arms = {"c1": "contact", "c2": "contact", "c3": "contact", "x1": "contact", "h1": "holdout", "h2": "holdout"}
+    assign(shop, arms, campaign="two plays", play=[1, 2, 2, 1, 1, 1])
+    done = measure_campaigns(load_config(shop), ["two plays"]).campaigns[0]
+    assert {name: (arm.customers, arm.buyers) for name, arm in done.arms.items()} == {
+        "play 1": (2, 2),
+        "play 2": (2, 1),
+        "holdout": (2, 1),
+    }
+    assert [(each.effect.name, each.effect.terms.cost, each.effect.holdout.customers) for each in done.plays] == [
+        ("play 1", 4.0, 2),
+        ("play 2", 4.0, 2),
+    ]
 
 
 # outcomes -----------------------------------------------------------------------------------------------------

@@ -29,7 +29,6 @@ def test_rank_is_by_expected_profit_and_ties_go_to_the_smaller_id():
     ranked = rank_customers(scores, PLAN.model_copy(update={"budget": 10.0}))
     assert ranked.customers[["rank", "customer_id"]].values.tolist() == [[1, "c"], [2, "a"], [3, "b"]]
     assert ranked.customers["expected_profit"].tolist() == pytest.approx([8.0, 1.5, 1.5])  # .9×.1×.5×200−1
-    assert ranked.customers["play"].tolist()[0] == playbook()["cannot_lose"].plays[0]
     assert "assumed save rate 0.1" in ranked.customers["ranked_by"][0]
 
 
@@ -192,7 +191,7 @@ def test_members_stay_beyond_the_budget_and_leave_room_for_nobody_else():
 
 def test_a_dearer_contact_lowers_the_profit_and_takes_more_of_the_budget():
     plays = playbook()
-    plays |= {"cannot_lose": replace(plays["cannot_lose"], contact_cost=6.0, plays=("Ring them",))}
+    plays |= {"cannot_lose": replace(plays["cannot_lose"], contact_cost=6.0)}
     scores = scored(
         ("call", "cannot_lose", 0.9, 400.0),  # .9×.1×.5×400 = 18, less 6: 12, twice its cost
         ("cheap", "at_risk", 0.5, 200.0),  # 5 - 1 = 4, four times its cost
@@ -202,7 +201,6 @@ def test_a_dearer_contact_lowers_the_profit_and_takes_more_of_the_budget():
     ranked = rank_customers(scores, PLAN.model_copy(update={"budget": 8.0}), plays=plays)
     assert ranked.customers[["rank", "customer_id"]].values.tolist() == [[1, "cheap"], [2, "call"], [3, "small"]]
     assert ranked.customers["expected_profit"].tolist() == pytest.approx([4.0, 12.0, 1.5])
-    assert ranked.customers.loc[1, "play"] == "Ring them"
     assert ranked.dropped["not worth the contact"] == 1
     short = rank_customers(scores, PLAN.model_copy(update={"budget": 6.9}), plays=plays)
     assert short.customers["customer_id"].tolist() == ["cheap", "small"], "who is too dear is passed, not the rest"
@@ -318,14 +316,9 @@ FALLING = (
 )
 
 
-def test_who_is_likely_to_fall_is_listed_with_their_own_play_and_marked():
+def test_who_is_likely_to_fall_is_listed_and_marked():
     ranked = rank_customers(about_to(*FALLING), planned()).customers.set_index("customer_id")
     assert sorted(ranked.index) == ["lost soon", "now", "soon"]
-    assert ranked["play"].to_dict() == {
-        "now": playbook()["at_risk"].plays[0],
-        "soon": playbook()["champion"].plays[0],
-        "lost soon": playbook()["loyal"].plays[0],
-    }
     marks = ranked[["becomes_at_risk_probability", "becomes_cannot_lose_probability"]]
     assert marks.loc["soon"].tolist() == [0.5, 0.1]
     assert marks.loc["now"].isna().all(), "who is listed for what they are is not marked"

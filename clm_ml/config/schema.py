@@ -270,6 +270,11 @@ class ListPlan(Frozen):
     assignment: Literal["blocks", "hash"] = Field(
         "blocks", description="blocks along the ranking (exact share at every rank), or hash for always-on lists."
     )
+    compare_plays: Annotated[Whole, Field(ge=1)] = Field(
+        1,
+        description="How many plays of each segment are tried against each other, every one on an equal part of those "
+        "to contact; measure then tells what each earned, against the one holdout.",
+    )
     margin: Annotated[Number, Field(gt=0, le=1)] = Field(0.3, description="Share of an order's amount that is profit.")
     contact_cost: Annotated[Number, Field(gt=0)] = Field(1.0, description="Cost of contacting one customer.")
     assumed_save_rate: Annotated[Number, Field(gt=0, le=1)] = Field(

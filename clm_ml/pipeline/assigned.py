@@ -91,7 +91,7 @@ def _of_ledger(name: str, ledger: Ledger, config: Config) -> Assigned:
     customers = pd.DataFrame(
         {
             "customer_id": rows["customer_id"],
-            "arm": rows["arm"],
+            "arm": _with_plays(rows),
             "segment": rows["stratum"],
             "share": rows["share"],
             "start_day": [parse_day(day) for day in rows["sent_on"]],
@@ -106,6 +106,14 @@ def _of_ledger(name: str, ledger: Ledger, config: Config) -> Assigned:
         return Assigned(name, customers, {CONTACT: times * config.list.contact_cost}, (told,))
     arms = [arm for arm in customers["arm"].unique() if arm != HOLDOUT]
     return Assigned(name, customers, dict.fromkeys(arms, config.list.contact_cost))
+
+
+def _with_plays(rows: pd.DataFrame) -> pd.Series[str]:
+    """Give each their arm; where plays were compared, every one of them is an arm of its own, `play 1` and so on."""
+    is_sent = rows["arm"] == CONTACT
+    if rows.loc[is_sent, "play"].nunique() < 2:
+        return rows["arm"]
+    return rows["arm"].mask(is_sent, "play " + rows["play"].astype(str))
 
 
 def _contacts_each(ledger: Ledger, customers: pd.DataFrame) -> float:

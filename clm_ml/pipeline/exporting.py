@@ -21,7 +21,7 @@ from clm_ml.features import build_features
 from clm_ml.memory import give_back_memory
 from clm_ml.model import BECOMES, REASONS, Model
 from clm_ml.pipeline.delivering import Going, choose_destinations, deliver
-from clm_ml.pipeline.listing import Listed, arms_of, find_candidates, listed_of, share_to_hold_out
+from clm_ml.pipeline.listing import Listed, arms_of, find_candidates, listed_of, plays_of, share_to_hold_out
 from clm_ml.pipeline.programme import find_held_back, programme_rows
 from clm_ml.pipeline.scoring import SCORES, find_same_model
 from clm_ml.plots import plot_list
@@ -89,9 +89,11 @@ def export(
         found = replace(found, ranked=ranked, warnings=found.warnings + _doubtful(ranked.customers["customer_id"]))
         share = share_to_hold_out(ranked, config, ledger, campaign)
         arms = arms_of(ranked, campaign, config, share, ledger.arms(campaign))
+        plays = plays_of(ranked, arms, campaign, config, ledger.plays(campaign))
         ledger.record(_programme(ranked, ledger, config, campaign, day))
-        arms |= ledger.record(_ledger_rows(ranked, arms, config, campaign, share))
-    listed = listed_of(found, arms, campaign, tables, config)
+        arms |= ledger.record(_ledger_rows(ranked, arms, plays, config, campaign, share))
+        plays |= ledger.plays(campaign)
+    listed = listed_of(found, arms, plays, campaign, tables, config)
     going, told = _going(listed, arms, order), {"uplift": found.proved.facts} if found.proved.facts else {}
     del found, ranked, arms
     give_back_memory()
@@ -156,7 +158,9 @@ def _programme(ranked: Ranked, ledger: Ledger, config: Config, campaign: str, da
     return programme_rows(ranked.programme, ledger, plan, held_back, members, date.fromisoformat(day))
 
 
-def _ledger_rows(ranked: Ranked, arms: Mapping[str, str], config: Config, campaign: str, share: float) -> pd.DataFrame:
+def _ledger_rows(
+    ranked: Ranked, arms: Mapping[str, str], plays: Mapping[str, int], config: Config, campaign: str, share: float
+) -> pd.DataFrame:
     customers = ranked.customers
     day = pd.Timestamp(customers["as_of"].iloc[0]).date()
     return pd.DataFrame(
@@ -173,6 +177,7 @@ def _ledger_rows(ranked: Ranked, arms: Mapping[str, str], config: Config, campai
             "sent_on": day.isoformat(),
             "horizon_days": config.task.horizon_days,
             "delete_after": _delete_after(day, config),
+            "play": customers["customer_id"].map(plays),
         }
     )
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from clm_ml.campaign import CONTACT, HOLDOUT, Ledger, assign_arms, open_ledger, refuse_bad_name
+from clm_ml.campaign import CONTACT, HOLDOUT, Ledger, assign_arms, assign_plays, open_ledger, refuse_bad_name
 from clm_ml.config import Config
+from clm_ml.errors import CampaignError
 from clm_ml.lifecycle import playbook
 from clm_ml.model import BECOMES, REASONS
 from clm_ml.pipeline.favourites import find_favourite_categories
@@ -23,7 +24,7 @@ from clm_ml.ranking import Floats, Ranked, find_forbidden, find_wanted, rank_cus
 from clm_ml.tables import Tables
 from clm_ml.timeline import parse_day
 
-__all__ = ["Candidates", "Listed", "arms_of", "find_candidates", "listed_of", "rank", "share_to_hold_out"]
+__all__ = ["Candidates", "Listed", "arms_of", "find_candidates", "listed_of", "plays_of", "rank", "share_to_hold_out"]
 
 COLUMNS = [
     "rank", "customer_id", "campaign", "arm", "segment", "phase", "play", "churn_probability",
@@ -75,7 +76,8 @@ def rank(scores: pd.DataFrame, tables: Tables, config: Config, campaign: str, *,
         found = find_candidates(lambda: [scores], day, tables, config, campaign, ledger, uplift)
         share = share_to_hold_out(found.ranked, config, ledger, campaign)
         arms = arms_of(found.ranked, campaign, config, share, ledger.arms(campaign))
-    return listed_of(found, arms, campaign, tables, config)
+        plays = plays_of(found.ranked, arms, campaign, config, ledger.plays(campaign))
+    return listed_of(found, arms, plays, campaign, tables, config)
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,31 @@ def arms_of(ranked: Ranked, campaign: str, config: Config, share: float, known: 
     return dict(known) | dict(zip(ids, assigned, strict=True))
 
 
-def listed_of(found: Candidates, arms: Mapping[str, str], campaign: str, tables: Tables, config: Config) -> Listed:
+def plays_of(
+    ranked: Ranked, arms: Mapping[str, str], campaign: str, config: Config, known: Mapping[str, int]
+) -> dict[str, int]:
+    """Keep the plays there are, and assign those who are new; who is held out is told the first.
+
+    Raises:
+        CampaignError: if a segment has fewer plays than are to be compared.
+    """
+    count, told = config.list.compare_plays, playbook(config)
+    new = ranked.customers[~ranked.customers["customer_id"].isin(list(known))]
+    short = [name for name in sorted(new["segment"].unique()) if len(told[name].plays) < count]
+    if count > 1 and short:
+        raise CampaignError(
+            f"list.compare_plays asks for {count} plays of each segment, and {short[0]} has "
+            f"{len(told[short[0]].plays)}; name more in playbook.{short[0]}.plays, or compare fewer."
+        )
+    sent = new[new["customer_id"].map(dict(arms)) == CONTACT]
+    ids = sent["customer_id"].tolist()
+    assigned = assign_plays(ids, sent["segment"].tolist(), campaign, count)
+    return dict.fromkeys(new["customer_id"], 1) | dict(known) | dict(zip(ids, assigned, strict=True))
+
+
+def listed_of(
+    found: Candidates, arms: Mapping[str, str], plays: Mapping[str, int], campaign: str, tables: Tables, config: Config
+) -> Listed:
     """Make the two frames of a list, and what it promises."""
     customers = found.ranked.customers
     scored_on = pd.to_datetime(customers["as_of"])
@@ -167,6 +193,7 @@ def listed_of(found: Candidates, arms: Mapping[str, str], campaign: str, tables:
     rows = customers.assign(
         campaign=campaign,
         arm=arm,
+        play=_in_words(customers, plays, config),
         favourite_category=customers["customer_id"].map(likes),
         last_order_on=last.dt.strftime("%Y-%m-%d"),
         scored_on=scored_on.dt.strftime("%Y-%m-%d"),
@@ -182,3 +209,10 @@ def listed_of(found: Candidates, arms: Mapping[str, str], campaign: str, tables:
         warnings=found.warnings,
         suppressed=found.suppressed,
     )
+
+
+def _in_words(customers: pd.DataFrame, plays: Mapping[str, int], config: Config) -> pd.Series[str]:
+    """Say each one's play; null where the segment has none, or the playbook has lost the one that was sent."""
+    told = {(name, 1 + place): said for name, play in playbook(config).items() for place, said in enumerate(play.plays)}
+    theirs = zip(customers["segment"], customers["customer_id"].map(dict(plays)), strict=True)
+    return pd.Series([told.get(each) for each in theirs], index=customers.index, dtype="str")

@@ -76,5 +76,6 @@ def programme_rows(
             "sent_on": day.isoformat(),
             "horizon_days": plan.universal_horizon_days,
             "delete_after": (day + days).isoformat(),
+            "play": 1,
         }
     )
