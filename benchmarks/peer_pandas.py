@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 WINDOWS, MEANT_WINDOWS, FADING_DAYS = (365, 180, 90, 30, 7), (90, 30), (30, 90)
+HABITS = ("visit", "email_open")
 
 
 def describe(shop: Path, as_of: date) -> pd.DataFrame:
@@ -87,6 +88,9 @@ def _events(shop: Path, as_of: date) -> pd.DataFrame:
     kinds = events.groupby(["customer_id", "event_type"], observed=True, sort=False)["age"].min().unstack()
     found = {"days_since_last_event": kinds.min(axis=1)}
     found |= {f"days_since_last_{kind}": kinds[kind] for kind in kinds}
+    for kind in HABITS:
+        ages = _by_customer(events[events["event_type"] == kind])["age"]
+        found |= {f"days_since_first_{kind}": ages.max(), f"{kind}s_ever": ages.size()}
     found |= _faded("events", events)
     for window in WINDOWS:
         events = events[events["age"] <= window]
@@ -133,3 +137,8 @@ def _add_ratios(frame: pd.DataFrame) -> None:
     for short, long in ((7, 90), (30, 180), (90, 365)):
         part, whole = frame[f"events_last_{short}d"], frame[f"events_last_{long}d"]
         frame[f"events_last_{short}d_share_of_{long}d"] = (part / whole).where(whole > 0)
+    for kind in HABITS:
+        last, ever = frame[f"days_since_last_{kind}"], frame[f"{kind}s_ever"]
+        days = frame[f"days_since_first_{kind}"] - last + 30
+        frame[f"mean_{kind}_gap_days"] = (days / ever).where(ever > 0)
+        frame[f"{kind}_overdue_ratio"] = (last * ever / days).where(ever > 0)

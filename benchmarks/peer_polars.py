@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 
 WINDOWS, MEANT_WINDOWS, FADING_DAYS = (7, 30, 90, 180, 365), (30, 90), (30, 90)
+HABITS = ("visit", "email_open")
 KINDS = (
     *("visit", "email_open", "email_click", "ticket", "satisfaction"),
     *("review", "referral", "lead", "first_response", "redemption"),
@@ -91,7 +92,18 @@ def _events(events: pl.LazyFrame) -> pl.LazyFrame:
         *_faded("events"),
         *(AGE.filter(is_(kind)).min().alias(f"days_since_last_{kind}") for kind in KINDS),
         *((is_(kind) & (days >= AGE)).sum().alias(f"{kind}s_last_{days}d") for kind in KINDS for days in MEANT_WINDOWS),
+        *(AGE.filter(is_(kind)).max().alias(f"days_since_first_{kind}") for kind in HABITS),
+        *(is_(kind).sum().alias(f"{kind}s_ever") for kind in HABITS),
     )
+
+
+def _habit(kind: str) -> list[pl.Expr]:
+    last, ever = pl.col(f"days_since_last_{kind}").cast(pl.Int64), pl.col(f"{kind}s_ever").cast(pl.Int64)
+    days = pl.col(f"days_since_first_{kind}").cast(pl.Int64) - last + 30
+    return [
+        pl.when(ever > 0).then(days / ever).alias(f"mean_{kind}_gap_days"),
+        pl.when(ever > 0).then(last * ever / days).alias(f"{kind}_overdue_ratio"),
+    ]
 
 
 def _ratios() -> list[pl.Expr]:
@@ -109,4 +121,5 @@ def _ratios() -> list[pl.Expr]:
         pl.when(n > 1).then((n * squares - total * total) / (n * (n - 1))).sqrt().alias("gap_spread_days"),
         *(pl.when(whole > 0).then(part / whole).alias(f"events_last_{short}d_share_of_{long}d")
           for part, whole, short, long in shares),
+        *(ratio for kind in HABITS for ratio in _habit(kind)),
     ]  # fmt: skip

@@ -237,6 +237,12 @@ def questions():
         ask[f"days_since_last_{kind}"] = f"SELECT min(ago) {mine}"
         for days in (30, 90):
             ask[f"{kind}s_last_{days}d"] = f"SELECT count(*) {mine} AND ago <= {days}"
+    for kind in ("visit", "email_open"):
+        mine, days = f"FROM seen WHERE who = p AND kind = '{kind}'", "(max(ago) - min(ago) + 30.0)"
+        ask[f"days_since_first_{kind}"] = f"SELECT max(ago) {mine}"
+        ask[f"{kind}s_ever"] = f"SELECT count(*) {mine}"
+        ask[f"mean_{kind}_gap_days"] = f"SELECT {days} / nullif(count(*), 0) {mine}"
+        ask[f"{kind}_overdue_ratio"] = f"SELECT min(ago) * count(*) / {days} {mine}"
     return ask
 
 

@@ -12,7 +12,7 @@ from clm_ml.config import Inputs, Lapse, Task
 from clm_ml.features.cadence import Rhythm, cadence, cadence_ratios, fit_rhythm, habit
 from clm_ml.features.campaigns import campaign_ratios, campaigns
 from clm_ml.features.catalogue import FADING_DAYS, Feature, aggregate
-from clm_ml.features.engagement import engagement, engagement_ratios
+from clm_ml.features.engagement import engagement, engagement_habit, engagement_ratios
 from clm_ml.features.rfm import rfm, rfm_ratios
 from clm_ml.features.service import service, service_ratios
 from clm_ml.snapshot import Snapshot, name_of_attribute
@@ -95,7 +95,7 @@ def _families(
     if kinds is not None:
         families.events.extend(engagement(as_of, windows, kinds))
         families.service.extend(service(as_of, {name: kinds[name] for name in rated}))
-        families.ratios.extend([*engagement_ratios(windows), *service_ratios(rated)])
+        families.ratios.extend([*engagement_ratios(windows), *engagement_habit(kinds), *service_ratios(rated)])
     if has_contacts:
         families.contacts.extend(campaigns(as_of))
         families.ratios.extend(campaign_ratios())

@@ -10,7 +10,7 @@ import narwhals as nw
 
 from clm_ml.timeline import lookback
 
-__all__ = ["FADING_DAYS", "Feature", "aggregate", "count_in", "days_since_last", "faded", "sum_in"]
+__all__ = ["FADING_DAYS", "Feature", "aggregate", "count_in", "days_since_first", "days_since_last", "faded", "sum_in"]
 
 Frame = nw.LazyFrame[Any]
 
@@ -63,6 +63,17 @@ def days_since_last(condition: nw.Expr, as_of: int) -> nw.Expr:
     8
     """
     return (nw.lit(as_of) - nw.when(condition).then(nw.col("day")).max()).cast(nw.Int64)
+
+
+def days_since_first(condition: nw.Expr, as_of: int) -> nw.Expr:
+    """Count the days from the first day that meets a condition to as_of; null if there is none.
+
+    >>> import pandas as pd
+    >>> orders = nw.from_native(pd.DataFrame({"day": [92, 97], "orders": [1, 1]}))
+    >>> print(orders.select(days_since_first(nw.col("orders") > 0, as_of=100)).item())
+    8
+    """
+    return (nw.lit(as_of) - nw.when(condition).then(nw.col("day")).min()).cast(nw.Int64)
 
 
 def count_in(condition: nw.Expr | None, as_of: int, days: int) -> nw.Expr:

@@ -6,11 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import narwhals as nw
 
-from clm_ml.features.catalogue import FADING_DAYS, Feature, count_in, days_since_last, faded
+from clm_ml.features.catalogue import FADING_DAYS, Feature, count_in, days_since_first, days_since_last, faded
 
-__all__ = ["engagement", "engagement_ratios"]
+__all__ = ["engagement", "engagement_habit", "engagement_ratios"]
 
 _MEANT_WINDOWS = (30, 90)
+#: What people do by habit, so that their own silence tells more than everybody's.
+_HABITS = ("visit", "email_open")
+#: Of one gap more than was seen: who came once has this one, and many gaps of one's own outweigh it.
+_FIRST_GAP_DAYS = 30
 
 
 def engagement(as_of: int, windows_days: Iterable[int], kinds: Mapping[str, Sequence[int]]) -> list[Feature]:
@@ -19,8 +23,8 @@ def engagement(as_of: int, windows_days: Iterable[int], kinds: Mapping[str, Sequ
     Grain: events. Counts are of events, whatever their time of day; days since the last are null without one.
     An event type that has no meaning counts as an event.
 
-    >>> [feature.name for feature in engagement(0, [7], {"email_open": [1]})][4:]
-    ['days_since_last_email_open', 'email_opens_last_30d', 'email_opens_last_90d']
+    >>> [feature.name for feature in engagement(0, [7], {"email_click": [1]})][4:]
+    ['days_since_last_email_click', 'email_clicks_last_30d', 'email_clicks_last_90d']
     """
     features = [
         Feature("days_since_last_event", "days since the last event", days_since_last(nw.lit(True), as_of), "engagement", None),
@@ -33,6 +37,11 @@ def engagement(as_of: int, windows_days: Iterable[int], kinds: Mapping[str, Sequ
             Feature(f"days_since_last_{meaning}", f"days since the last {word}", days_since_last(is_meant, as_of), meaning, None),
             *(Feature(f"{meaning}s_last_{days}d", f"{word}s in the last {days} days", count_in(is_meant, as_of, days), meaning, lookback_days=days) for days in _MEANT_WINDOWS),
         ]  # fmt: skip
+        if meaning in _HABITS:
+            features += [
+                Feature(f"days_since_first_{meaning}", f"days since the first {word}", days_since_first(is_meant, as_of), meaning, None, learned=False),
+                Feature(f"{meaning}s_ever", f"{word}s so far", nw.when(is_meant).then(nw.lit(1)).count().cast(nw.Int64), meaning, learned=False),
+            ]  # fmt: skip
     return features
 
 
@@ -54,3 +63,24 @@ def engagement_ratios(windows_days: Iterable[int]) -> list[Feature]:
         Feature(f"events_last_{short}d_share_of_{long}d", f"share of the last {long} days' events that fell in the last {short}", nw.when(nw.col(f"events_last_{long}d") > 0).then(nw.col(f"events_last_{short}d") / (nw.col(f"events_last_{long}d") * 1.0)), "engagement", None)
         for short, long in zip(windows, windows[2:], strict=False)
     ]  # fmt: skip
+
+
+def engagement_habit(meanings: Iterable[str]) -> list[Feature]:
+    """List what holds a customer's silence between visits, or e-mails opened, against their own habit.
+
+    The mean gap is that of all seen and one of 30 days more, so that it is never 0 and who came once has one; the ratio
+    is days since the last over it. Both are null without any.
+
+    >>> [feature.name for feature in engagement_habit(["ticket", "visit"])]
+    ['mean_visit_gap_days', 'visit_overdue_ratio']
+    """
+    features = []
+    for meaning in (each for each in meanings if each in _HABITS):
+        word = meaning.replace("_", " ")
+        first, last = nw.col(f"days_since_first_{meaning}"), nw.col(f"days_since_last_{meaning}")
+        ever, days = nw.col(f"{meaning}s_ever"), first - last + _FIRST_GAP_DAYS
+        features += [
+            Feature(f"mean_{meaning}_gap_days", f"mean days between {word}s, one gap of {_FIRST_GAP_DAYS} days added", nw.when(ever > 0).then(days / (ever * 1.0)), meaning, None),
+            Feature(f"{meaning}_overdue_ratio", f"days since the last {word}, in gaps of one's own", nw.when(ever > 0).then(last * ever / (days * 1.0)), meaning, None),
+        ]  # fmt: skip
+    return features
