@@ -10,10 +10,13 @@ as_ofs instead: whatever is chosen is chosen there.
 from __future__ import annotations
 
 import argparse
+import multiprocessing
+import os
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +24,7 @@ import pandas as pd
 from quality_figures import differences, figures
 from quality_peers import PEERS, Peer, btyd_peers, lifetimes_peer
 from quality_shop import SHOP, noise_floor
+from quality_steady import STEADY
 from quality_tasks import TASKS, Log, QualityTask, validating
 from scipy.stats import binomtest
 from speed import own_environment
@@ -34,7 +38,9 @@ from clm_ml.snapshot import Prepared, prepare, take_snapshot
 from clm_ml.tables import read_tables
 from clm_ml.timeline import date_of
 
-EVERY = (*TASKS, SHOP)
+#: Segments of fewer say nothing of calibration.
+_LARGE = 300
+EVERY = (*TASKS, SHOP, STEADY)
 OURS, ORACLE = "clm-ml", "oracle"
 _HIGHER = ("auc", "gini", "spearman")
 _NEAR_ONE = {"order_count_bias", "bias"}
@@ -109,7 +115,7 @@ def table_of(task: QualityTask, came: pd.DataFrame, said: dict[str, pd.DataFrame
     lines += ["| | " + " | ".join(rows.columns) + " |", "|---" * (len(rows.columns) + 1) + "|"]
     lines += [f"| {name} | " + " | ".join(shown.loc[name]) + " |" for name in rows.index]
     lines += ["", *_held(task, rows.loc[OURS]), *_of_one_time_buyers(came, said[OURS])]
-    lines += [*_against_oracle(said, rows), *_against_best(came, said, rows)]
+    lines += [*_against_oracle(said, rows), *_by_segment(came, said), *_against_best(came, said, rows)]
     return "\n".join(lines) + "\n", rows
 
 
@@ -150,6 +156,22 @@ def _against_oracle(said: dict[str, pd.DataFrame], rows: pd.DataFrame) -> Iterat
         yield f"- {words}: {value:.4f} (from {low} to {high}: {'holds' if low <= value <= high else 'does not hold'})"
 
 
+def _by_segment(came: pd.DataFrame, said: dict[str, pd.DataFrame]) -> Iterator[str]:
+    """Hold the calibration of each segment that is large enough against what chance alone would make of it."""
+    if ORACLE not in said:
+        return
+    ours = said[OURS]
+    for segment, rows in ours.groupby("segment", sort=True):
+        if len(rows) < _LARGE or not 0 < (ordered := came.loc[rows.index, "ordered"]).sum() < len(rows):
+            continue
+        told = rows["order_probability"]
+        ece = metrics(ordered, told)["ece"] / noise_floor(told, lambda came, said: metrics(came, said)["ece"])
+        yield (
+            f"- {segment}: {len(rows):,} customers, {told.mean():.4f} said, {ordered.mean():.4f} came; "
+            f"ECE, in noise floors, {ece:.2f}; calibration slope {metrics(ordered, told)['calibration_slope']:.2f}"
+        )
+
+
 def _against_best(came: pd.DataFrame, said: dict[str, pd.DataFrame], rows: pd.DataFrame) -> Iterator[str]:
     peers = rows.drop(index=[OURS, ORACLE], errors="ignore")
     if peers.empty:
@@ -165,16 +187,16 @@ def tell(words: str) -> None:
     print(words, file=sys.stderr, flush=True)
 
 
-def run(task: QualityTask, with_peers: bool, out: Path | None) -> None:
-    """Ask one task, print its table and keep what was said."""
+def run(task: QualityTask, with_peers: bool, out: Path | None) -> str:
+    """Ask one task, keep what was said, and give its table."""
     tell(f"{task.name} at {', '.join(str(date_of(day)) for day in task.days)}")
     with tempfile.TemporaryDirectory() as folder:
         came, said = ask_everyone(task, task.read(Path(folder)), with_peers)
     words, rows = table_of(task, came, said)
-    print(words, flush=True)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         rows.to_csv(out / f"{task.name}.csv", index_label="method")
+    return words
 
 
 def main() -> None:
@@ -183,11 +205,18 @@ def main() -> None:
     parser.add_argument("--tasks", nargs="*", default=[task.name for task in EVERY], help="which tasks; all, if none")
     parser.add_argument("--validate", action="store_true", help="ask earlier as_ofs, on which choices may be made")
     parser.add_argument("--no-peers", action="store_true", help="ask clm-ml alone")
+    parser.add_argument(
+        "--jobs", type=int, default=os.cpu_count(), help="tasks at once; the machine's cores, if not given"
+    )
     parser.add_argument("--out", type=Path, help="a folder for the figures, as CSV")
     asked = parser.parse_args()
-    for task in EVERY:
-        if task.name in asked.tasks:
-            run(validating(task) if asked.validate else task, not asked.no_peers, asked.out)
+    wanted = [task for task in EVERY if task.name in asked.tasks]
+    tasks = [validating(task) if asked.validate else task for task in wanted]
+    if not asked.no_peers:
+        own_environment()  # made once, before several ask for it
+    with ProcessPoolExecutor(asked.jobs, multiprocessing.get_context("spawn")) as several:
+        for words in [several.submit(run, task, not asked.no_peers, asked.out) for task in tasks]:
+            print(words.result(), flush=True)
 
 
 if __name__ == "__main__":

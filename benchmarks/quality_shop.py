@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import yaml
+from quality_steady import there_and_ordering
 from quality_tasks import Log, QualityTask
 
 from clm_ml.datasets import simulate
@@ -59,9 +60,7 @@ def _oracle(orders: pd.DataFrame, truth: pd.DataFrame, day: int, horizon: int) -
     leaves = leaves + (1 - leaves) * TRUTH.shock_probability * TRUTH.shock_drop_out
     begun = day_of(TRUTH.starts_on)
     now, then = (float(to_operational(np.float64(at - begun))) for at in (day, day + horizon))
-    silent = np.exp(-rate * (now - to_operational(last.to_numpy() + 0.5 - begun)))
-    there = (1 - leaves) * silent / ((1 - leaves) * silent + leaves)
-    said = there * -np.expm1(-rate * (then - now))
+    said = there_and_ordering(rate, leaves, now - to_operational(last.to_numpy() + 0.5 - begun), then - now)
     return pd.DataFrame({"customer_id": last.index, "order_probability": said})
 
 
@@ -81,4 +80,5 @@ SHOP = QualityTask(
     ("2025-07-02", "2025-10-02"),
     90,
     (("2025-01-02", "2025-04-02"), 90),
+    least_of_oracle=0.99,
 )

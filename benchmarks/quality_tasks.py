@@ -62,6 +62,7 @@ class QualityTask:
         validation: earlier days and their horizon, whose label windows close before the first of `as_ofs`: choices
             are made there.
         goals: the figure, by name, and the worst value it may have.
+        least_of_oracle: the share of the oracle's AUC that is to be reached, where there is such a goal.
     """
 
     name: str
@@ -71,6 +72,7 @@ class QualityTask:
     horizon_days: int
     validation: tuple[tuple[str, ...], int]
     goals: Mapping[str, float] = field(default_factory=dict)
+    least_of_oracle: float | None = None
 
     @property
     def days(self) -> list[int]:
