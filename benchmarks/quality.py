@@ -115,7 +115,7 @@ def table_of(task: QualityTask, came: pd.DataFrame, said: dict[str, pd.DataFrame
     lines += ["| | " + " | ".join(rows.columns) + " |", "|---" * (len(rows.columns) + 1) + "|"]
     lines += [f"| {name} | " + " | ".join(shown.loc[name]) + " |" for name in rows.index]
     lines += ["", *_held(task, rows.loc[OURS]), *_of_one_time_buyers(came, said[OURS])]
-    lines += [*_against_oracle(said, rows), *_by_segment(came, said), *_against_best(came, said, rows)]
+    lines += [*_against_oracle(task, said, rows), *_by_segment(came, said), *_against_best(came, said, rows)]
     return "\n".join(lines) + "\n", rows
 
 
@@ -143,13 +143,18 @@ def _of_one_time_buyers(came: pd.DataFrame, ours: pd.DataFrame) -> Iterator[str]
         )
 
 
-def _against_oracle(said: dict[str, pd.DataFrame], rows: pd.DataFrame) -> Iterator[str]:
+def _against_oracle(task: QualityTask, said: dict[str, pd.DataFrame], rows: pd.DataFrame) -> Iterator[str]:
     if ORACLE not in said:
         return
     ours = rows.loc[OURS]
     floor = noise_floor(said[OURS]["order_probability"], lambda came, said: metrics(came, said)["ece"])
+    share = ours["auc"] / rows.loc[ORACLE, "auc"]
+    if task.least_of_oracle is None:
+        yield f"- AUC, as a share of the oracle's, who knows everybody's rate: {share:.4f}"
+    else:
+        holds = "holds" if share >= task.least_of_oracle else "does not hold"
+        yield f"- AUC, as a share of the oracle's: {share:.4f} (at least {task.least_of_oracle}: {holds})"
     for words, value, low, high in (
-        ("AUC, as a share of the oracle's", ours["auc"] / rows.loc[ORACLE, "auc"], 0.99, np.inf),
         ("ECE, in noise floors", ours["ece"] / floor, 0.0, 2.0),
         ("calibration slope", ours["calibration_slope"], 0.9, 1.1),
     ):
@@ -168,8 +173,16 @@ def _by_segment(came: pd.DataFrame, said: dict[str, pd.DataFrame]) -> Iterator[s
         ece = metrics(ordered, told)["ece"] / noise_floor(told, lambda came, said: metrics(came, said)["ece"])
         yield (
             f"- {segment}: {len(rows):,} customers, {told.mean():.4f} said, {ordered.mean():.4f} came; "
-            f"ECE, in noise floors, {ece:.2f}; calibration slope {metrics(ordered, told)['calibration_slope']:.2f}"
+            f"ECE, in noise floors, {ece:.2f}; "
+            f"calibration slope {metrics(ordered, told)['calibration_slope']:.2f} ± {_slope_error(told):.2f}"
         )
+
+
+def _slope_error(told: pd.Series) -> float:
+    """Give the standard error of a calibration slope of 1: by the information in the log-odds that were said."""
+    said = told.clip(1e-6, 1 - 1e-6).to_numpy()
+    weight, odds = said * (1 - said), np.log(said / (1 - said))
+    return float((weight * (odds - np.average(odds, weights=weight)) ** 2).sum() ** -0.5)
 
 
 def _against_best(came: pd.DataFrame, said: dict[str, pd.DataFrame], rows: pd.DataFrame) -> Iterator[str]:
@@ -205,9 +218,7 @@ def main() -> None:
     parser.add_argument("--tasks", nargs="*", default=[task.name for task in EVERY], help="which tasks; all, if none")
     parser.add_argument("--validate", action="store_true", help="ask earlier as_ofs, on which choices may be made")
     parser.add_argument("--no-peers", action="store_true", help="ask clm-ml alone")
-    parser.add_argument(
-        "--jobs", type=int, default=os.cpu_count(), help="tasks at once; the machine's cores, if not given"
-    )
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="tasks at once; as many as cores by default")
     parser.add_argument("--out", type=Path, help="a folder for the figures, as CSV")
     asked = parser.parse_args()
     wanted = [task for task in EVERY if task.name in asked.tasks]
