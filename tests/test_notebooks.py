@@ -1,5 +1,7 @@
 """Each notebook runs from top to bottom, and its .ipynb is the .py's, without outputs."""
 
+import ast
+import re
 from pathlib import Path
 
 import jupytext
@@ -30,3 +32,19 @@ def test_the_ipynb_beside_it_says_the_same_and_keeps_no_outputs(path):
     kept = nbformat.read(path.with_suffix(".ipynb"), as_version=4)
     assert [cell.source for cell in kept.cells] == [cell.source for cell in jupytext.read(path).cells]
     assert not any(cell.get("outputs") for cell in kept.cells)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_defines_nothing_and_says_where_to_go_next(path):
+    text = path.read_text(encoding="utf-8")
+    defined = (ast.FunctionDef, ast.ClassDef, ast.Lambda)
+    assert not [node for node in ast.walk(ast.parse(text)) if isinstance(node, defined)]
+    links = re.findall(r"\]\(([^)]+\.ipynb)\)", text)
+    assert links
+    assert [link for link in links if not path.with_name(link).exists()] == []
+    assert "Where to go next" in jupytext.read(path).cells[-1].source
+
+
+def test_the_readme_of_the_notebooks_names_each():
+    text = NOTEBOOKS[0].with_name("README.md").read_text(encoding="utf-8")
+    assert [path.stem for path in NOTEBOOKS if f"[{path.stem}]({path.stem}.ipynb)" not in text] == []

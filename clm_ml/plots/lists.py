@@ -41,7 +41,7 @@ def plot_list(profits: Any, listed: int, profit: float, currency: str, *, is_ass
     if best != listed:
         _say(axes, f"the most: {curve[best]:,.0f} with {best:,}", (best, curve[best]), above=True, most=most)
     _say(axes, f"this list:\n{profit:,.0f} with {listed:,}", (listed, profit), above=False, most=most)
-    title = f"{listed:,} customers are expected to bring {profit:,.0f} {currency}"
+    title = f"A list of {listed:,} is expected to bring {profit:,.0f} {currency}"
     axes.set(title=title, xlim=(0, most), ylim=_limits(curve[: most + 1], profit))
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.yaxis.set_major_formatter("{x:,.0f}")
