@@ -233,7 +233,7 @@ def _mlflow(config: Config) -> Iterator[Any]:
     finally:
         mlflow.set_tracking_uri(before[0])
         # A registry that was that of the tracking store follows it on, wherever a notebook points MLflow next.
-        mlflow.set_registry_uri(None if before[1] == before[0] else before[1])
+        mlflow.set_registry_uri(None if before[1] == before[0] else before[1])  # type: ignore[arg-type]
         for name, value in told.items():
             os.environ.pop(name, None)
             os.environ.update({} if value is None else {name: value})
