@@ -57,7 +57,8 @@ listed
 # ## A longer list?
 #
 # The list takes first whom a contact pays for best. So each further customer brings less, and at some length costs more
-# than they bring. Beyond the highest point no budget should go.
+# than they bring. Beyond the highest point no budget should go. (The figure counts those held out too, as the budget does;
+# the promise above is of those to contact alone.)
 
 # %%
 listed.figure()

@@ -54,7 +54,7 @@ standing.borders
 # %% [markdown]
 # ## How everyone got there
 #
-# The borders are fitted once, at the first day, and kept. So a line rises because customers did something, and not because
+# The borders are fitted once, at the first day, and kept. So an area grows because customers did something, and not because
 # the ruler was bent. (The log begins in December 2010; whoever orders for the first time in it looks new.)
 
 # %%
@@ -73,6 +73,7 @@ import matplotlib.pyplot as plt
 
 axes = sizes.plot.area(figsize=(8, 4.5), linewidth=0, color=[colours[name] for name in sizes])
 axes.set(title="Customers by segment, borders kept", xlabel="", ylabel="Customers")
+axes.tick_params(axis="x", rotation=30)
 axes.legend(*(reversed(part) for part in axes.get_legend_handles_labels()), frameon=False, bbox_to_anchor=(1, 1))
 plt.tight_layout()
 
