@@ -112,7 +112,8 @@ answer.groupby("segment")[["churn_probability", "expected_value", "value_at_risk
 # $ curl -s localhost:5001/invocations -H 'Content-Type: application/json' -d '{"dataframe_records": [{…}]}'
 # ```
 #
-# A row stands alone: one customer scored by themselves gets what they get among a million. So the two cannot disagree.
+# A row stands alone: one customer scored by themselves gets what they get among a million. So what is served and what the
+# night has written cannot disagree.
 
 # %%
 reigning = again if again.tracked.alias == "champion" else trained

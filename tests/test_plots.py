@@ -81,6 +81,13 @@ def test_what_answers_the_pointer_is_not_seen():
         figure.tell_along(axes, [0.5], [0.5], [])
 
 
+def test_equal_estimates_find_churners_evenly_in_whatever_order_their_rows_lie():
+    drawn = lines(plot_gains([1, 1, 0, 0], {"constant": [0.5] * 4, "two": [0.2, 0.9, 0.2, 0.9]}))
+    assert drawn["constant"].get_ydata().tolist() == [0, 0.25, 0.5, 0.75, 1]
+    assert drawn["two"].get_ydata().tolist() == [0, 0.25, 0.5, 0.75, 1]
+    assert lines(plot_gains([1, 0, 1], {"rule": [0.9, 0.9, 0.1]}))["rule"].get_ydata().tolist() == [0, 0.25, 0.5, 1]
+
+
 def test_methods_have_colours_of_their_own():
     said = {name: [0.9, 0.1] for name in ("model", "a", "b", "c", "d")}
     drawn = lines(plot_gains([1, 0], said))

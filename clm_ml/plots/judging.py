@@ -39,6 +39,8 @@ def plot_reliability(bins: pd.DataFrame) -> Figure:
 def plot_gains(churned: Any, estimates: dict[str, Any]) -> Figure:
     """Draw the share of churners found against the share of customers contacted, a line a method.
 
+    Of customers with equal estimates churners are found evenly: in which order their rows lie says nothing.
+
     Args:
         churned: 1 or 0, a customer each.
         estimates: a churn probability of the same customers, by method; the model's is called `model`.
@@ -48,7 +50,7 @@ def plot_gains(churned: Any, estimates: dict[str, Any]) -> Figure:
     share = np.arange(len(came) + 1) / len(came)
     rivals = cycle(RIVALS)
     for name, estimate in estimates.items():
-        found = np.concatenate([[0], np.cumsum(came[np.argsort(-np.asarray(estimate), kind="stable")])]) / came.sum()
+        found = _found(came, np.asarray(estimate, dtype=np.float64))
         is_own = name == "model"
         axes.plot(share, found, color=OWN if is_own else next(rivals), linewidth=2.2 if is_own else 1.1, label=name)
         at = np.linspace(0, len(came), _PLACES + 1).astype(np.int64)[1:-1]
@@ -58,6 +60,14 @@ def plot_gains(churned: Any, estimates: dict[str, Any]) -> Figure:
     axes.set(xlim=(0, 1), ylim=(0, 1.02), title="How many churners a short list finds")
     axes.legend(frameon=False)
     return figure
+
+
+def _found(came: Any, estimate: Any) -> Any:
+    """Give the share of churners found among nobody, the first, the first two … riskiest; evenly among equals."""
+    riskiest = np.argsort(-estimate, kind="stable")
+    ends = np.concatenate([[0], np.flatnonzero(np.diff(estimate[riskiest])) + 1, [len(came)]])
+    churners = np.concatenate([[0], np.cumsum(came[riskiest])])
+    return np.interp(np.arange(len(came) + 1), ends, churners[ends]) / came.sum()
 
 
 def plot_profit(curves: Mapping[str, Any], currency: str) -> Figure:
