@@ -142,3 +142,7 @@ by.round(0)
 
 # %%
 assert by["true profit"].iloc[1] > by["true profit"].iloc[0], by
+
+# %% [markdown]
+# **Where to go next:** [nightly_with_mlflow](nightly_with_mlflow.ipynb) lets a scheduler do this; with lists of your own shop,
+# `clm-ml measure` and `clm-ml uplift` are the two verbs.

@@ -22,7 +22,7 @@ import clm_ml as clm
 
 config = clm.load_config(clm.online_retail_config())
 tables = clm.read_tables(config)
-tables.counts["orders"]
+tables
 
 # %% [markdown]
 # Every row read is either used or kept in quarantine with its reason: a quarter of the lines have no customer.
@@ -106,4 +106,8 @@ listed = clm.rank(scores, tables, config, campaign="autumn")
 listed
 
 # %%
-pd.Series(listed.dropped, name="left out")
+listed.figure()
+
+# %% [markdown]
+# **Where to go next:** [features_and_leakage](features_and_leakage.ipynb) shows why none of this has seen the future;
+# [lists_and_budgets](lists_and_budgets.ipynb) spends a budget; the [README](README.md) beside this names them all.

@@ -270,11 +270,22 @@ def test_a_list_without_writing_is_the_one_that_would_be_written(shop):
     assert again.promise == exported.promise
 
 
+def test_a_list_that_earns_the_most_is_marked_once_and_within_the_paper():
+    axes = plot_list([3.0, 1.0], 2, 2.5, "EUR").axes[0]
+    assert [text.get_text() for text in axes.texts] == ["this list:\n2 with 2"]
+    low, high = axes.get_ylim()
+    assert (low < 0, high > 4) == (True, True)
+    assert plot_list([-1.0, -2.0], 2, -3.0, "EUR").axes[0].get_ylim()[0] < -3
+
+
 def test_the_figure_marks_the_list_that_was_made():
     figure = plot_list([3.0, 1.0, -2.0], 1, 3.0, "EUR")
     axes = figure.axes[0]
-    curve, best, own = axes.lines[:3]
+    curve, _, best, own = axes.lines[:4]
     assert curve.get_ydata().tolist() == [0.0, 3.0, 4.0, 2.0]
+    assert [text.get_text() for text in axes.texts] == ["the most: 4 with 2", "this list:\n3 with 1"]
+    assert axes.get_title() == "A list of 1 is expected to bring 3 EUR"
+    assert "<title>2 contacted: 4 EUR expected</title>" in figure._repr_html_()
     assert (best.get_xdata()[0], best.get_ydata()[0]) == (2, 4.0)
     assert (own.get_xdata()[0], own.get_ydata()[0]) == (1, 3.0)
     assert "assumed" in axes.get_ylabel()

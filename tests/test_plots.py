@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clm_ml.plots import plot_gains, plot_reliability
+from clm_ml.plots import plot_differences, plot_gains, plot_gaps, plot_lapse, plot_reliability
+from clm_ml.plots.paper import blank
 
 
 def lines(figure):
@@ -48,3 +49,95 @@ def test_the_same_figures_have_the_same_bytes():
     rng = np.random.default_rng(1)
     churned, said = rng.integers(0, 2, 50), rng.random(50)
     assert png(plot_gains(churned, {"model": said})) == png(plot_gains(churned, {"model": said}))
+
+
+# what a notebook shows -----------------------------------------------------------------------------------------
+
+
+def test_a_figure_shows_itself_as_png_and_the_pointer_finds_its_words():
+    figure, axes = blank("days", "customers")
+    assert figure._repr_png_().startswith(b"\x89PNG")
+    assert figure._repr_html_() is None  # nothing is told, so the PNG is enough
+    before = png(figure)
+    figure.tell_along(axes, [], [], [])
+    assert png(figure) == before
+    figure.tell(axes.plot([1, 2], [3, 4])[0], "<b>four</b> after two")
+    shown = figure._repr_html_()
+    assert shown.startswith("<div><svg")
+    assert "<title>&lt;b&gt;four&lt;/b&gt; after two</title>" in shown
+    assert "told-" not in shown
+    assert "<script" not in shown
+
+
+def test_what_answers_the_pointer_is_not_seen():
+    figure, axes = blank("x", "y")
+    axes.plot([0, 1], [0, 1], label="seen")
+    axes.legend()
+    before = png(figure)
+    figure.tell_along(axes, [0.5], [0.5], ["the middle"])
+    axes.legend()
+    assert png(figure) == before
+    with pytest.raises(ValueError, match="shorter"):
+        figure.tell_along(axes, [0.5], [0.5], [])
+
+
+def test_equal_estimates_find_churners_evenly_in_whatever_order_their_rows_lie():
+    drawn = lines(plot_gains([1, 1, 0, 0], {"constant": [0.5] * 4, "two": [0.2, 0.9, 0.2, 0.9]}))
+    assert drawn["constant"].get_ydata().tolist() == [0, 0.25, 0.5, 0.75, 1]
+    assert drawn["two"].get_ydata().tolist() == [0, 0.25, 0.5, 0.75, 1]
+    assert lines(plot_gains([1, 0, 1], {"rule": [0.9, 0.9, 0.1]}))["rule"].get_ydata().tolist() == [0, 0.25, 0.5, 1]
+
+
+def test_methods_have_colours_of_their_own():
+    said = {name: [0.9, 0.1] for name in ("model", "a", "b", "c", "d")}
+    drawn = lines(plot_gains([1, 0], said))
+    assert len({drawn[name].get_color() for name in said}) == 5
+
+
+# before anything is learned ------------------------------------------------------------------------------------
+
+
+def test_gaps_that_have_ended_by_the_horizon_are_in_the_title():
+    figure = plot_gaps([10, 20, 30, 40, np.nan], horizon_days=20)
+    axes = figure.axes[0]
+    assert axes.get_title() == "50% of gaps between orders end within 20 days"
+    ended = dict(zip(*axes.get_lines()[0].get_data(), strict=True))
+    assert (ended[9], ended[10], ended[19], ended[20], ended[39]) == (0, 0.25, 0.25, 0.5, 0.75)
+    assert "<title>50% of gaps end within 20 days</title>" in figure._repr_html_()
+
+
+def test_without_a_gap_the_figure_says_so():
+    assert plot_gaps([np.nan], horizon_days=30).axes[0].get_title() == "Nobody has ordered twice"
+
+
+def test_a_threshold_is_drawn_with_what_it_costs_and_the_one_in_use_is_marked():
+    table = pd.DataFrame(
+        {
+            "after_gaps": [1.0, 2.0],
+            "lapsed_customers": [6, 3],
+            "lapsed_share": [0.6, 0.3],
+            "later_orders_share": [0.2, 0.1],
+        }
+    )
+    figure = plot_lapse(table, after_gaps=2.0)
+    drawn = lines(figure)
+    assert drawn["of customers are called lapsed"].get_ydata().tolist() == [0.6, 0.3]
+    assert drawn["of the orders that came were theirs"].get_ydata().tolist() == [0.2, 0.1]
+    assert list(drawn["in use: 2 gaps"].get_xdata()) == [2.0, 2.0]
+    assert "after 1 gaps: 20.0% of the orders that came were theirs" in figure._repr_html_()
+    assert not any(label.startswith("in use") for label in lines(plot_lapse(table)))
+
+
+def test_better_than_a_baseline_is_to_the_right_whichever_way_the_figure_counts():
+    told = {
+        "rule": {"log_loss": (-0.2, -0.3, -0.1), "auc": (0.05, 0.01, 0.09)},
+        "better rule": {"log_loss": (0.2, 0.1, 0.3), "auc": (0.0, -0.1, 0.1)},
+    }
+    figure = plot_differences(told)
+    loss, auc = figure.axes
+    limits = [list(line.get_xdata()) for line in loss.get_lines() if len(line.get_xdata()) == 2][1:]
+    assert limits == [[0.1, 0.3], [-0.3, -0.1]]
+    colours = [line.get_color() for line in auc.get_lines() if len(line.get_xdata()) == 1]
+    assert len(set(colours)) == 2
+    assert [label.get_text() for label in loss.get_yticklabels()] == ["rule", "better rule"]
+    assert "<title>rule: +0.2000, between +0.1000 and +0.3000</title>" in figure._repr_html_()

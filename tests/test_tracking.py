@@ -77,6 +77,28 @@ def served(mlflow, shop):
         return mlflow.pyfunc.load_model(f"models:/{shop.project}@champion")
 
 
+def test_a_notebook_points_mlflow_where_it_likes_afterwards(mlflow, shop, tmp_path):
+    one, two, own = (f"sqlite:///{tmp_path}/{name}.db" for name in ("one", "two", "own"))
+    before = mlflow.get_tracking_uri()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", one)
+        patch.delenv("MLFLOW_REGISTRY_URI", raising=False)
+        try:
+            mlflow.set_registry_uri(None)
+            mlflow.set_tracking_uri(one)
+            fetch_box(shop, f"models:/{shop.project}@champion")
+            assert (mlflow.get_tracking_uri(), mlflow.get_registry_uri()) == (one, one)
+            assert "MLFLOW_REGISTRY_URI" not in os.environ
+            mlflow.set_tracking_uri(two)
+            assert mlflow.get_registry_uri() == two
+            mlflow.set_registry_uri(own)
+            fetch_box(shop, f"models:/{shop.project}@champion")
+            assert (mlflow.get_tracking_uri(), mlflow.get_registry_uri()) == (two, own)
+        finally:
+            mlflow.set_tracking_uri(before)
+            mlflow.set_registry_uri(before)
+
+
 def test_the_store_and_its_artifacts_lie_beside_the_config_and_not_in_the_working_folder(shop, tracked):
     assert (shop.home / "mlflow.db").is_file()
     assert [path.name for path in (shop.home / "mlartifacts").iterdir()] == [shop.tracking.experiment]

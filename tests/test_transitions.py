@@ -176,7 +176,7 @@ def test_ribbons_are_as_high_as_many_moved():
     heights = [float(np.ptp(one.get_paths()[0].vertices[:, 1])) for one in axes.collections]
     assert len(axes.patches) == 4 + 3  # nodes
     assert [patch.get_height() for patch in axes.patches[:4]] == pytest.approx([2 / 9, 2 / 9, 2 / 9, 3 / 9])
-    assert len(heights) == 12
+    assert len(heights) == 8  # a flow of nobody is not drawn
     words = [text.get_text() for text in axes.texts]
     assert "(new)  3" in words
     assert "buyer  5" in words
@@ -187,6 +187,9 @@ def test_what_is_expected_is_a_third_column():
     observed = moved_between(BEFORE, AFTER, TWO)
     figure = plot_flows(observed, observed.drop(NEW) * 1.0, TWO.phases, ("2024-01-01", "2024-02-01", "2024-03-01"))
     assert "2024-03-01\nexpected of those of 2024-02-01" in [text.get_text() for text in figure.axes[0].texts]
+    shown = figure._repr_html_()
+    assert "<title>1 of 2 lost: to buyer</title>" in shown
+    assert "<title>1 of 2 visitor: stayed</title>" in shown
 
 
 # through the command line ----------------------------------------------------------------------------------

@@ -278,10 +278,13 @@ def test_a_box_that_was_altered_or_holds_something_else_is_refused(learned, tmp_
 def test_the_figure_shows_gain_and_tenths(learned):
     figure = plot_uplift(learned.curve, learned.deciles, "drawn")
     gains, tenths = figure.axes
-    by_uplift, in_any_order = gains.get_lines()
+    by_uplift, in_any_order = [line for line in gains.get_lines() if line.get_label() != "_told"]
     assert by_uplift.get_ydata()[-1] == pytest.approx(in_any_order.get_ydata()[-1])
     assert (by_uplift.get_ydata() >= in_any_order.get_ydata() - 0.5).all()
-    assert len(tenths.get_lines()) == 1 + 2 * 10
+    assert len(tenths.get_lines()) == 2 + 2 * 10
+    mean = tenths.get_lines()[-1].get_ydata()[0]
+    assert mean == pytest.approx(100 * learned.curve["gain"].iloc[-1])
+    assert "tenth 10: " in figure._repr_html_()
 
 
 # The ranking

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from matplotlib.figure import Figure
 
 from clm_ml.artifacts import json_text, new_box, refuse_existing
 from clm_ml.config import Config
@@ -22,7 +23,7 @@ from clm_ml.labels import refuse_open
 from clm_ml.model import learn
 from clm_ml.pipeline.foresight import foresight_figures
 from clm_ml.pipeline.judging import Judged, judge
-from clm_ml.plots import plot_gains, plot_profit, plot_reliability
+from clm_ml.plots import plot_differences, plot_gains, plot_profit, plot_reliability
 from clm_ml.progress import Progress, silent
 from clm_ml.snapshot import Prepared
 from clm_ml.tables import Tables
@@ -34,16 +35,42 @@ __all__ = ["Backtested", "backtest"]
 #: Days that are judged if none is named: so many, a horizon apart, as far as the log reaches.
 _MOST_AS_OFS = 4
 _OWN = "model"
+_PREDICTIONS = "predictions.parquet"
+#: The figures a notebook shows.
+_SHOWN = ("auc", "log_loss", "brier", "ece", "top_decile_lift")
 
 
 @dataclass(frozen=True)
 class Backtested:
-    """Where a backtest lies, and what it found: `figures` is the content of `backtest.json`."""
+    """Where a backtest lies, and what it found.
+
+    Attributes:
+        box: its folder.
+        figures: the content of `backtest.json`.
+        run_id: of the run in MLflow.
+        warnings: what to bear in mind.
+        plots: the figures of the box, by file name.
+    """
 
     box: Path
     figures: Mapping[str, Any] = field(repr=False)
     run_id: str
     warnings: tuple[str, ...] = ()
+    plots: Mapping[str, Figure] = field(default_factory=dict, repr=False)
+
+    def table(self) -> pd.DataFrame:
+        """Lay out how the model and each baseline were judged: a row a method, all as_ofs together."""
+        return pd.DataFrame(self.figures["pooled"]["methods"]).T
+
+    def predictions(self) -> pd.DataFrame:
+        """Read what each method said of each customer at each as_of, beside what came."""
+        return pd.read_parquet(self.box / _PREDICTIONS)
+
+    def _repr_html_(self) -> str:
+        pooled = self.figures["pooled"]
+        days = ", ".join(judged["as_of"] for judged in self.figures["as_ofs"])
+        told = f"{pooled['customers']:,} predictions at {days}, {self.figures['horizon_days']} days ahead"
+        return f"<p><b>backtest</b>: {told}</p>{self.table()[list(_SHOWN)].round(4).to_html()}"
 
 
 def backtest(
@@ -91,18 +118,18 @@ def backtest(
     kept.tables.engine.close()
     said = pd.concat([_said(one) for one in judged], ignore_index=True)
     figures = _figures(config, judged, said)
-    plots = _plots(said, config)
+    plots = _plots(said, figures, config)
     facts = {name: figures[name] for name in ("project", "horizon_days", "as_ofs")}
     with new_box(out, "backtest", facts, force=force, private=True) as hidden:
         (hidden / "backtest.json").write_text(json_text(figures), encoding="utf-8")
         rows = pa.Table.from_pandas(said, preserve_index=False)
-        pq.write_table(rows, hidden / "predictions.parquet", compression="zstd")
+        pq.write_table(rows, hidden / _PREDICTIONS, compression="zstd")
         for name, plot in plots.items():
             plot.savefig(hidden / name, dpi=150)
     progress("tracking", 0, 1)
     run_id = log_backtest(config, figures, plots)
     progress("tracking", 1, 1)
-    return Backtested(out, figures, run_id, kept.tables.warnings)
+    return Backtested(out, figures, run_id, kept.tables.warnings, plots)
 
 
 def _latest(config: Config, tables: Tables) -> list[int]:
@@ -216,10 +243,11 @@ def _by_segment(said: pd.DataFrame) -> Iterator[dict[str, Any]]:
         }
 
 
-def _plots(said: pd.DataFrame, config: Config) -> dict[str, Any]:
+def _plots(said: pd.DataFrame, figures: Mapping[str, Any], config: Config) -> dict[str, Any]:
     ordered, methods = 1 - said["churned"], _methods(said)
     return {
         "reliability.png": plot_reliability(reliability(ordered, 1 - methods[_OWN])),
         "gains.png": plot_gains(said["churned"], methods),
+        "differences.png": plot_differences(figures["pooled"]["differences"]),
         "profit.png": plot_profit(_curves(said, config), config.currency),
     }

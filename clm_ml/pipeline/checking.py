@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from html import escape
 from math import isnan
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from clm_ml.lifecycle import lapse_sensitivity, later_orders, long_gap
 from clm_ml.progress import Progress, silent
 from clm_ml.proposal import propose
 from clm_ml.snapshot import Prepared, prepare, take_snapshot
-from clm_ml.tables import Counts, Tables, read_tables
+from clm_ml.tables import Counts, Tables, counts_html, read_tables
 from clm_ml.timeline import date_of, label_window, sensible_horizon
 
 __all__ = ["Checked", "check", "propose_config"]
@@ -59,6 +60,16 @@ class Checked:
     long_gap_days: float
     quarantine: tuple[Path, ...]
     warnings: tuple[str, ...]
+
+    def _repr_html_(self) -> str:
+        """Tell counts, what is missing, and a horizon; what a threshold would do `plot_lapse` draws."""
+        span = f"{self.customers:,} customers; orders from {self.first_day}, complete until {self.complete_until}"
+        gaps = "" if isnan(self.long_gap_days) else f"; 85% of gaps end within {self.long_gap_days:.0f} days"
+        lines = [f"a sensible horizon: {self.horizon_days} days{gaps}"]
+        lines += [f"no {name}: without {what}" for name, what in self.missing.items()]
+        told = "".join(f"<li>{escape(line)}</li>" for line in (*lines, *self.warnings))
+        lapse = "" if self.lapse.empty else self.lapse.round(3).to_html(index=False)
+        return f"<p>{span}</p>{counts_html(self.counts)}<ul>{told}</ul>{lapse}"
 
 
 def check(config: Config, quarantine: Path | None = None, force: bool = False, progress: Progress = silent) -> Checked:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,6 @@ from clm_ml.pipeline.delivering import Going, choose_destinations, deliver
 from clm_ml.pipeline.listing import Listed, arms_of, find_candidates, listed_of, plays_of, share_to_hold_out
 from clm_ml.pipeline.programme import find_held_back, programme_rows
 from clm_ml.pipeline.scoring import SCORES, find_same_model
-from clm_ml.plots import plot_list
 from clm_ml.progress import Progress, silent
 from clm_ml.ranking import Ranked
 from clm_ml.snapshot import prepare, take_snapshot
@@ -49,6 +49,10 @@ class Exported:
     files: tuple[Path, ...]
     outcomes: Mapping[str, Outcome] = field(default_factory=dict)
     plot: Path | None = None
+
+    def _repr_html_(self) -> str:
+        files = "".join(f"<li>{escape(str(path.relative_to(self.box)))}</li>" for path in self.files)
+        return f"{self.listed._repr_html_()}<p>files of {escape(str(self.box))}</p><ul>{files}</ul>"
 
 
 def export(
@@ -106,7 +110,7 @@ def export(
         facts["destinations"] = {name: outcome.facts() for name, outcome in outcomes.items()}
     tables.engine.close()
     progress("writing", 1, 1)
-    _draw(listed, config, plot, force)
+    _draw(listed, plot, force)
     return Exported(out, listed, tuple(out / path for path in files), outcomes, plot)
 
 
@@ -182,15 +186,11 @@ def _ledger_rows(
     )
 
 
-def _draw(listed: Listed, config: Config, plot: Path | None, force: bool) -> None:
+def _draw(listed: Listed, plot: Path | None, force: bool) -> None:
     if plot is None:
         return
-    both = pd.concat([listed.contact, listed.holdout])["expected_profit"]
-    figure = plot_list(
-        listed.profits, len(both), float(both.sum()), config.currency, is_assumed=bool(listed.promise.assumed)
-    )
     with whole_file(plot, force=force) as hidden:
-        figure.savefig(hidden, dpi=150, format="png")
+        listed.figure().savefig(hidden, dpi=150, format="png")
 
 
 def _doubtful(customer_ids: pd.Series[str]) -> tuple[str, ...]:

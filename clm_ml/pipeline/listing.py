@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 
 import pandas as pd
+from matplotlib.figure import Figure
 
 from clm_ml.campaign import CONTACT, HOLDOUT, Ledger, assign_arms, assign_plays, open_ledger, refuse_bad_name
 from clm_ml.config import Config
@@ -20,6 +22,7 @@ from clm_ml.pipeline.programme import find_fatigued, find_held_back
 from clm_ml.pipeline.promising import Promise, promise, smallest_share
 from clm_ml.pipeline.reading import find_reading
 from clm_ml.pipeline.suppressing import Suppressed, find_suppressed
+from clm_ml.plots import plot_list
 from clm_ml.ranking import Floats, Ranked, find_forbidden, find_wanted, rank_customers
 from clm_ml.tables import Tables
 from clm_ml.timeline import parse_day
@@ -31,6 +34,15 @@ COLUMNS = [
     "expected_value_if_ordering", "value_at_risk", "expected_profit", "ranked_by", *REASONS, *BECOMES,
     "favourite_category", "last_order_on", "scored_on",
 ]  # fmt: skip
+
+#: What a notebook shows of a list, and how: the first rows, with the columns that say whom, why and what for.
+_SHOWN = ["rank", "customer_id", "segment", "play", "churn_probability", "value_at_risk", "expected_profit", "reason_1"]
+_MOST_SHOWN = 10
+_FORMATS = {
+    "churn_probability": "{:.2f}".format,
+    "value_at_risk": "{:,.0f}".format,
+    "expected_profit": "{:,.2f}".format,
+}
 
 
 @dataclass(frozen=True)
@@ -50,10 +62,26 @@ class Listed:
     profits: Floats = field(repr=False)
     warnings: tuple[str, ...] = ()
     suppressed: Suppressed = field(default_factory=Suppressed)
+    currency: str = "EUR"
+
+    def figure(self) -> Figure:
+        """Draw what lists of other lengths would be expected to earn, beside this one."""
+        profits = pd.concat([self.contact, self.holdout])["expected_profit"]
+        assumed = bool(self.promise.assumed)
+        return plot_list(self.profits, len(profits), float(profits.sum()), self.currency, is_assumed=assumed)
 
     def _repr_html_(self) -> str:
         sizes = f"{len(self.contact):,} to contact, {len(self.holdout):,} held out"
-        return f"<p><b>{self.campaign}</b>: {sizes}</p>{self.contact.head(10).to_html(index=False, escape=True)}"
+        lines = [*self.promise.lines(len(self.holdout), self.currency), *_dropped(self.dropped), *self.warnings]
+        told = "".join(f"<li>{escape(line)}</li>" for line in lines)
+        first = self.contact[_SHOWN].head(_MOST_SHOWN).to_html(index=False, formatters=_FORMATS)
+        return f"<p><b>{escape(self.campaign)}</b>: {sizes}</p><ul>{told}</ul>{first}"
+
+
+def _dropped(dropped: Mapping[str, int]) -> list[str]:
+    """Tell who was left out, and why, in a line."""
+    told = ", ".join(f"{name} {count:,}" for name, count in dropped.items() if count)
+    return [f"left out: {told}"] if told else []
 
 
 def rank(scores: pd.DataFrame, tables: Tables, config: Config, campaign: str, *, uplift: Path | None = None) -> Listed:
@@ -208,6 +236,7 @@ def listed_of(
         profits=found.ranked.profits,
         warnings=found.warnings,
         suppressed=found.suppressed,
+        currency=config.currency,
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from matplotlib.figure import Figure
 
 from clm_ml.artifacts import json_text, new_box, refuse_existing, whole_file
 from clm_ml.campaign import UNIVERSAL
@@ -56,6 +57,14 @@ class MeasuredCampaigns:
         """Lay the figures out, a row for each campaign, and for its plays and segments."""
         told = self.campaigns if self.together is None else (*self.campaigns, self.together)
         return pd.concat([each.table().assign(campaign=each.campaign) for each in told], ignore_index=True)
+
+    def figure(self) -> Figure | None:
+        """Draw what the campaign brought, or all of them together; None while nothing is compared."""
+        shown = self.campaigns[0] if self.together is None else self.together
+        if shown.total is None:
+            return None
+        title = f"{shown.campaign}: {shown.verdict.word}"
+        return plot_effects(shown.table(), title, shown.currency, shown.total.break_even)
 
     def _repr_html_(self) -> str:
         told = self.campaigns if self.together is None else (*self.campaigns, self.together)
@@ -107,7 +116,7 @@ def measure_campaigns(
     together = put_together(apart, config.measure) if several else None
     done = MeasuredCampaigns(date_of(day).isoformat(), measured, together, warnings=tables.warnings)
     progress("measuring", 1, 1)
-    return replace(done, box=_write_box(done, out, force), plot=_draw(done, plot, config, force))
+    return replace(done, box=_write_box(done, out, force), plot=_draw(done, plot, force))
 
 
 def _refuse_taken(out: Path | None, plot: Path | None, force: bool) -> None:
@@ -175,14 +184,10 @@ def _write_box(done: MeasuredCampaigns, out: Path | None, force: bool) -> Path |
     return out
 
 
-def _draw(done: MeasuredCampaigns, plot: Path | None, config: Config, force: bool) -> Path | None:
-    if plot is None:
-        return None
-    shown = done.campaigns[0] if done.together is None else done.together
-    if shown.total is None:
+def _draw(done: MeasuredCampaigns, plot: Path | None, force: bool) -> Path | None:
+    figure = None if plot is None else done.figure()
+    if plot is None or figure is None:
         return None
     with whole_file(plot, force=force) as hidden:
-        title = f"{shown.campaign}: {shown.verdict.word}"
-        figure = plot_effects(shown.table(), title, config.currency, shown.total.break_even)
         figure.savefig(hidden, dpi=150)
     return plot

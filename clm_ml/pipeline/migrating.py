@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from clm_ml.artifacts import json_text, new_box, refuse_existing, refuse_existing_file, whole_file
 from clm_ml.config import Config
@@ -72,8 +73,14 @@ class Migrated:
     files: tuple[Path, ...] = ()
     warnings: tuple[str, ...] = ()
 
+    def figure(self) -> Figure:
+        """Draw the flows: those observed, and with a model those expected."""
+        return plot_flows(self.observed, self.predicted, self.phases, (self.since, self.as_of, self.until))
+
     def _repr_html_(self) -> str:
-        told = f"<p>from {self.since} to {self.as_of}</p>{self.observed.to_html()}"
+        told = (
+            f"<p>customers by segment on {self.since} (down) and on {self.as_of} (across)</p>{self.observed.to_html()}"
+        )
         if self.forecast is None:
             return told
         return f"{told}<p>expected at {self.until}</p>{self.forecast.round(1).to_html(index=False)}"
@@ -154,9 +161,7 @@ def transitions_files(
         _write_box(told, out, force)
     if plot is not None:
         with whole_file(plot, force=force) as hidden:
-            plot_flows(told.observed, told.predicted, told.phases, (told.since, told.as_of, told.until)).savefig(
-                hidden, dpi=150, format="png"
-            )
+            told.figure().savefig(hidden, dpi=150, format="png")
     return replace(told, files=tuple(path for path in (out, plot) if path is not None))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from clm_ml.artifacts import new_box, open_box, refuse_existing, refuse_existing_file, whole_file
 from clm_ml.campaign import HOLDOUT, UNIVERSAL, open_ledger
@@ -47,6 +48,11 @@ class LearnedUplift:
         """Tell all of it as plain data, for JSON."""
         told = {"as_of": self.as_of, "campaigns": dict(self.campaigns), "warnings": list(self.warnings)}
         return told | self.uplift.facts()
+
+    def figure(self) -> Figure:
+        """Draw what contacting gains in the order of uplift, and what it changed in each tenth."""
+        word = "passed" if self.uplift.gate.passed else "not passed"
+        return plot_uplift(self.uplift.curve, self.uplift.deciles, f"Uplift: the gate is {word}")
 
     def _repr_html_(self) -> str:
         return self.uplift._repr_html_()
@@ -202,10 +208,8 @@ def _write_box(done: LearnedUplift, out: Path | None, force: bool) -> Path | Non
 def _draw(done: LearnedUplift, plot: Path | None, force: bool) -> Path | None:
     if plot is None:
         return None
-    word = "passed" if done.uplift.gate.passed else "not passed"
     with whole_file(plot, force=force) as hidden:
-        figure = plot_uplift(done.uplift.curve, done.uplift.deciles, f"Uplift: the gate is {word}")
-        figure.savefig(hidden, dpi=150, format="png")
+        done.figure().savefig(hidden, dpi=150, format="png")
     return plot
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 from typing import Any, Literal
 
@@ -41,6 +42,10 @@ class Scored:
     warnings: tuple[str, ...] = ()
     table: str | None = None
     not_scored: Mapping[str, int] = field(default_factory=dict)
+
+    def _repr_html_(self) -> str:
+        told = f"{self.customers:,} customers as of {self.as_of}, in {escape(str(self.box))}"
+        return f"<p><b>scores</b>: {told}</p>{self.segments.to_html(index=False, float_format='{:,.2f}'.format)}"
 
 
 def score(

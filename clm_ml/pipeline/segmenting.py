@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from matplotlib.figure import Figure
 
 from clm_ml.artifacts import refuse_existing_file, whole_file
 from clm_ml.config import Config
@@ -83,9 +85,15 @@ class Segmented:
         """The table, added up by phase."""
         return phases_of(self.table)
 
+    def figure(self) -> Figure:
+        """Draw customers by R and F score."""
+        return plot_grid(self.grid, self.table, self.as_of)
+
     def _repr_html_(self) -> str:
-        whose = f"of model {self.model}" if self.model else "fitted"
-        return f"<p>as of {self.as_of}; borders {whose} on {self.fitted_on}</p>{self.table.to_html(index=False)}"
+        whose = f"of {escape(self.model)}, fitted" if self.model else "fitted"
+        shares = dict.fromkeys(("customers_share", "amount_share"), "{:.1%}".format)
+        table = self.table.to_html(index=False, formatters={"amount": "{:,.0f}".format, **shares})
+        return f"<p>as of {self.as_of}; borders {whose} on {self.fitted_on}; amounts in {self.currency}</p>{table}"
 
 
 def segment(tables: Tables, config: Config, as_of: Any = None, model: Model | str | Path | None = None) -> Segmented:
@@ -158,7 +166,7 @@ def segment_files(
     kept.tables.engine.close()
     if plot is not None:
         with whole_file(plot, force=force) as hidden:
-            plot_grid(told.grid, told.table, told.as_of).savefig(hidden, dpi=150, format="png")
+            told.figure().savefig(hidden, dpi=150, format="png")
     return replace(told, history=written, plot=plot, warnings=kept.tables.warnings)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from html import escape
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,11 @@ class Trained:
     verdict: Verdict
     tracked: Tracked
     warnings: tuple[str, ...] = ()
+
+    def _repr_html_(self) -> str:
+        told = f"{self.tracked.alias}, version {self.tracked.version}: {self.verdict.why}"
+        lines = "".join(f"<li>{escape(line)}</li>" for line in (told, f"box: {self.box}", *self.warnings))
+        return f"{self.model._repr_html_()}<ul>{lines}</ul>"
 
 
 def train(tables: Tables, config: Config, as_of: Any = None, progress: Progress = silent) -> Model:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from clm_ml.plots.paper import OTHER, OWN, RIVALS
+from clm_ml.plots.paper import OTHER, OWN, RIVALS, Picture
 
 __all__ = ["plot_effects"]
 
@@ -32,12 +32,13 @@ def plot_effects(rows: pd.DataFrame, title: str, currency: str = "", break_even:
     """
     names = [name for name in _PANELS if rows[name].notna().any()]
     size = (4.2 + 3.6 * len(names), 1.5 + 0.42 * len(rows))
-    figure = Figure(figsize=size, layout="constrained")
+    figure = Picture(figsize=size, layout="constrained")
     panels = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
     for axes, name in zip(panels, names, strict=True):
         heading, factor = _PANELS[name]
         scaled = _scaled(rows, name, factor)
         _draw(axes, scaled, rows["kind"])
+        _tell(figure, axes, scaled, rows["name"])
         _part(axes, rows["kind"])
         axes.set(xlabel=f"{heading}, {currency}" if name == "revenue" and currency else heading)
         if name == "revenue" and break_even is not None:
@@ -70,6 +71,13 @@ def _draw(axes: Any, figures: pd.DataFrame, kinds: pd.Series) -> None:
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x", alpha=0.25)
     axes.set_ylim(-0.6, len(figures) - 0.4)
+
+
+def _tell(figure: Picture, axes: Any, figures: pd.DataFrame, names: pd.Series[str]) -> None:
+    """Let the pointer find each line's figures at its point."""
+    told = zip(names, figures.to_numpy(), strict=True)
+    words = [f"{name}: {value:+,.2f}, between {low:+,.2f} and {high:+,.2f}" for name, (value, low, high) in told]
+    figure.tell_along(axes, figures["value"], np.arange(len(figures))[::-1], words)
 
 
 def _name_lines(axes: Any, rows: pd.DataFrame) -> None:

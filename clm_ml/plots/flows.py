@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from clm_ml.plots.paper import OTHER
+from clm_ml.plots.paper import OTHER, Picture
 from clm_ml.plots.segments import segment_colours
 
 __all__ = ["plot_flows"]
@@ -31,7 +31,7 @@ def plot_flows(
         phases: each segment's phase, in the order of the lifecycle.
         days: ISO days of the columns; the last is not drawn without `predicted`.
     """
-    figure = Figure(figsize=(11, 7), layout="constrained")
+    figure = Picture(figsize=(11, 7), layout="constrained")
     axes = figure.add_subplot()
     matrices = [observed] if predicted is None else [observed, predicted]
     colours = segment_colours(phases) | {str(observed.index[-1]): OTHER}
@@ -39,12 +39,14 @@ def plot_flows(
     most = max(column.sum() for column in sizes)
     nodes = [_nodes(column / most) for column in sizes]
     for at, matrix in enumerate(matrices):
-        _draw_ribbons(axes, at, matrix / most, nodes[at], nodes[at + 1], colours)
+        _draw_ribbons(axes, at, matrix, most, nodes[at], nodes[at + 1], colours)
     for at, column in enumerate(sizes):
         _draw_nodes(axes, at, column, nodes[at], colours, is_last=at == len(matrices))
         axes.text(at, 1.02 + _GAP * 11, _title(at, days), ha="center", va="bottom", fontsize=10)
     axes.set(xlim=(-0.42, len(matrices) + 0.42), ylim=(-0.02, 1.1 + _GAP * 11))
     axes.axis("off")
+    ahead = "" if predicted is None else ", and who is expected to"
+    figure.suptitle(f"Who moved between segments{ahead}", x=0.01, ha="left", fontweight="bold")
     return figure
 
 
@@ -64,7 +66,8 @@ def _nodes(shares: pd.Series[Any]) -> dict[str, tuple[float, float]]:
 def _draw_ribbons(
     axes: Any,
     at: int,
-    shares: pd.DataFrame,
+    moved: pd.DataFrame,
+    most: float,
     left: Mapping[str, tuple[float, float]],
     right: Mapping[str, tuple[float, float]],
     colours: Mapping[str, Any],
@@ -75,13 +78,21 @@ def _draw_ribbons(
     x = at + _WIDTH / 2 + across * (1 - _WIDTH)
     leaving = {name: bottom + height for name, (bottom, height) in left.items()}
     coming = {name: bottom + height for name, (bottom, height) in right.items()}
-    for source, row in zip(map(str, shares.index), shares.to_numpy(), strict=True):
-        for target, share in zip(map(str, shares.columns), row, strict=True):
+    for source, row in zip(map(str, moved.index), moved.to_numpy(), strict=True):
+        for target, customers in zip(map(str, moved.columns), row, strict=True):
+            if not customers:
+                continue
+            share = customers / most
             upper = leaving[source] + (coming[target] - leaving[source]) * bend
             alpha = 0.28 if source == target else 0.55
-            axes.fill_between(x, upper - share, upper, color=colours[source], alpha=alpha, linewidth=0)
+            ribbon = axes.fill_between(x, upper - share, upper, color=colours[source], alpha=alpha, linewidth=0)
+            axes.figure.tell(ribbon, f"{customers:,.0f} of {sum(row):,.0f} {source}: {_went(source, target)}")
             leaving[source] -= share
             coming[target] -= share
+
+
+def _went(source: str, target: str) -> str:
+    return "stayed" if source == target else f"to {target}"
 
 
 def _draw_nodes(

@@ -11,9 +11,12 @@ from clm_ml.plots.paper import OTHER, OWN, blank
 
 __all__ = ["plot_list"]
 
+#: So many places along the curve answer the pointer.
+_PLACES = 40
+
 
 def plot_list(profits: Any, listed: int, profit: float, currency: str, *, is_assumed: bool = True) -> Figure:
-    """Draw expected profit against the length of a list, and mark the list that was made.
+    """Draw expected profit against the length of a list, mark the list that was made, and the length that earns most.
 
     The mark may lie below the curve: a channel that is full, or a contact too dear for what is left, is passed over.
 
@@ -27,20 +30,39 @@ def plot_list(profits: Any, listed: int, profit: float, currency: str, *, is_ass
     curve = np.concatenate([[0.0], np.cumsum(np.asarray(profits, dtype=np.float64))])
     best = int(np.argmax(curve))
     by = " (save rate assumed)" if is_assumed else ""
-    figure, axes = blank("Customers contacted, best expected profit for its cost first", f"Profit, {currency}{by}")
-    lengths = np.unique(np.linspace(0, len(curve) - 1, 2_000).astype(np.int64))
-    axes.plot(lengths, curve[lengths], color=OWN, linewidth=2.2, label="expected profit of a list of this length")
-    axes.plot(
-        best, curve[best], color=OTHER, marker="o", linestyle="", label=f"the most: {curve[best]:,.0f} with {best:,}"
-    )
-    axes.plot(listed, profit, color=OWN, marker="D", linestyle="", label=f"this list: {profit:,.0f} with {listed:,}")
-    axes.axvline(listed, color=OWN, linewidth=0.8, linestyle=":")
+    figure, axes = blank("Customers contacted, best for their cost first", f"Expected profit, {currency}{by}")
+    most = min(len(curve) - 1, 3 * max(best, listed, 1))
+    lengths = np.unique(np.linspace(0, most, 2_000).astype(np.int64))
+    axes.plot(lengths, curve[lengths], color=OWN, linewidth=2.2, label="a list of this length")
+    axes.fill_between(lengths[lengths <= listed], curve[lengths[lengths <= listed]], color=OWN, alpha=0.1, linewidth=0)
     axes.axhline(0, color=OTHER, linestyle="--", linewidth=1)
-    axes.set(
-        title="What the list is expected to earn, by its length",
-        xlim=(0, min(len(curve) - 1, 3 * max(best, listed, 1))),
-    )
-    visible = curve[: int(axes.get_xlim()[1]) + 1]
-    axes.set_ylim(min(0.0, visible.min()) * 1.08 - 0.02 * np.ptp(visible), visible.max() * 1.12)
-    axes.legend(frameon=False, loc="lower center")
+    axes.plot(best, curve[best], color=OTHER, marker="o", markersize=7, linestyle="", clip_on=False)
+    axes.plot(listed, profit, color=OWN, marker="D", markersize=8, linestyle="", clip_on=False)
+    if best != listed:
+        _say(axes, f"the most: {curve[best]:,.0f} with {best:,}", (best, curve[best]), above=True, most=most)
+    _say(axes, f"this list:\n{profit:,.0f} with {listed:,}", (listed, profit), above=False, most=most)
+    title = f"A list of {listed:,} is expected to bring {profit:,.0f} {currency}"
+    axes.set(title=title, xlim=(0, most), ylim=_limits(curve[: most + 1], profit))
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.yaxis.set_major_formatter("{x:,.0f}")
+    places = lengths[:: -(-len(lengths) // _PLACES)]
+    words = [f"{place:,} contacted: {curve[place]:,.0f} {currency} expected" for place in places]
+    figure.tell_along(axes, places, curve[places], words)
     return figure
+
+
+def _say(axes: Any, words: str, at: tuple[float, float], *, above: bool, most: int) -> None:
+    """Write what a mark is: the top above itself, where nothing is drawn, the list below, towards the middle."""
+    is_left = at[0] < 0.6 * most
+    axes.annotate(
+        words, at, xytext=((-4 if above else 10) * (1 if is_left else -1), 9 if above else -9),
+        textcoords="offset points", ha="left" if is_left else "right", va="bottom" if above else "top",
+        color="#4a4e57" if above else OWN, fontweight="normal" if above else "bold",
+    )  # fmt: skip
+
+
+def _limits(seen: Any, profit: float) -> tuple[float, float]:
+    """Leave room below nothing, and above the top for its words."""
+    low, high = min(0.0, float(seen.min()), profit), max(float(seen.max()), profit)
+    room = high - low or 1.0
+    return low - 0.06 * room, high + 0.13 * room

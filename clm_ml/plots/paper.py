@@ -1,21 +1,73 @@
-"""The paper figures are drawn on: one size, one grid, and the colours that mean something."""
+"""The paper figures are drawn on: one size, one grid, the colours that mean something, and what the pointer tells."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+from html import escape
+from io import BytesIO, StringIO
 from typing import Any
 
+from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 
-__all__ = ["OTHER", "OWN", "RIVALS", "blank"]
+__all__ = ["OTHER", "OWN", "RIVALS", "Picture", "blank"]
 
 #: What is ours, what stands beside it, and others to tell apart.
 OWN, OTHER = "#1f5fa8", "#8a8f98"
-RIVALS = ("#d1762f", "#5b9a57", "#8d6cab")
+RIVALS = ("#d1762f", "#5b9a57", "#8d6cab", "#c2539b")
+
+#: Dots an inch where a notebook shows a figure as PNG.
+_DPI = 110
+_TOLD = "told-"
 
 
-def blank(x: str, y: str) -> tuple[Figure, Any]:
+class Picture(Figure):
+    """A figure that shows itself in a notebook, and tells more where the pointer rests.
+
+    Matplotlib's own figures are shown only once pyplot was imported. This one needs no pyplot: it is a PNG, and where
+    something is told, also an SVG whose parts answer the pointer, without a script.
+
+    >>> picture, axes = blank("days", "customers")
+    >>> picture.tell(axes.plot([1, 2], [3, 4])[0], "four after two days")
+    >>> "<title>four after two days</title>" in picture._repr_html_()
+    True
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._said: list[str] = []
+
+    def tell(self, artist: Artist, words: str) -> None:
+        """Let the pointer find words on a part of the figure."""
+        artist.set_gid(f"{_TOLD}{len(self._said)}")
+        self._said.append(words)
+
+    def tell_along(self, axes: Any, x: Iterable[float], y: Iterable[float], words: Iterable[str]) -> None:
+        """Let the pointer find words along a line: at each point, which itself is not seen."""
+        for across, up, said in zip(x, y, words, strict=True):
+            unseen = axes.plot(across, up, marker="o", markersize=9, linestyle="", color=OTHER, alpha=0, label="_told")
+            self.tell(unseen[0], said)
+
+    def _repr_png_(self) -> bytes:
+        with BytesIO() as written:
+            self.savefig(written, format="png", dpi=_DPI)
+            return written.getvalue()
+
+    def _repr_html_(self) -> str | None:
+        if not self._said:
+            return None
+        with StringIO() as written:
+            self.savefig(written, format="svg", metadata={"Date": None})
+            text = written.getvalue()
+        titles = [f"<g><title>{escape(words)}</title>" for words in self._said]
+        drawn = re.sub(rf'<g id="{_TOLD}(\d+)">', lambda found: titles[int(found[1])], text)
+        return f"<div>{drawn[drawn.index('<svg') :]}</div>"
+
+
+def blank(x: str, y: str) -> tuple[Picture, Any]:
     """Give an empty figure and its axes, named."""
-    figure = Figure(figsize=(6, 4.5), layout="constrained")
+    figure = Picture(figsize=(6, 4.5), layout="constrained")
     axes = figure.add_subplot()
     axes.set(xlabel=x, ylabel=y)
     axes.spines[["top", "right"]].set_visible(False)

@@ -12,7 +12,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-from clm_ml.plots.paper import OTHER
+from clm_ml.plots.paper import OTHER, Picture
 
 __all__ = ["plot_grid", "segment_colours"]
 
@@ -54,7 +54,7 @@ def plot_grid(grid: pd.DataFrame, table: pd.DataFrame, as_of: str) -> Figure:
         table: `phase, segment, customers` of every segment, in the order of the lifecycle.
         as_of: ISO day, for the title.
     """
-    figure = Figure(figsize=(8.4, 6), layout="constrained")
+    figure = Picture(figsize=(8.4, 6), layout="constrained")
     axes = figure.add_subplot()
     colours = segment_colours(dict(zip(table["segment"], table["phase"], strict=True)))
     most = grid.groupby(["r_score", "f_score"])["customers"].sum().max()
@@ -80,7 +80,8 @@ def _draw_cell(axes: Any, x: int, y: int, side: float, customers: pd.Series[Any]
     left = x - side / 2
     for segment in (name for name in colours if name in customers.index):
         width = side * customers[segment] / customers.sum()
-        axes.add_patch(Rectangle((left, y - side / 2), width, side, facecolor=colours[segment], linewidth=0))
+        strip = axes.add_patch(Rectangle((left, y - side / 2), width, side, facecolor=colours[segment], linewidth=0))
+        axes.figure.tell(strip, f"{segment}: {customers[segment]:,} people with R score {x} and F score {y}")
         left += width
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from clm_ml.plots.paper import OTHER, OWN, RIVALS
+from clm_ml.plots.paper import OTHER, OWN, RIVALS, Picture
 
 __all__ = ["plot_uplift"]
 
@@ -21,10 +21,10 @@ def plot_uplift(curve: pd.DataFrame, deciles: pd.DataFrame, title: str) -> Figur
             left empty.
         title: of the figure.
     """
-    figure = Figure(figsize=(10.5, 4.6), layout="constrained")
+    figure = Picture(figsize=(10.5, 4.6), layout="constrained")
     gains, tenths = figure.subplots(1, 2)
-    _draw_gain(gains, curve)
-    _draw_tenths(tenths, deciles)
+    _draw_gain(gains, curve, figure)
+    _draw_tenths(tenths, deciles, float(curve["gain"].iloc[-1]), figure)
     for axes in (gains, tenths):
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(alpha=0.25)
@@ -32,24 +32,34 @@ def plot_uplift(curve: pd.DataFrame, deciles: pd.DataFrame, title: str) -> Figur
     return figure
 
 
-def _draw_gain(axes: Any, curve: pd.DataFrame) -> None:
+def _draw_gain(axes: Any, curve: pd.DataFrame, figure: Picture) -> None:
     share, gain = 100 * curve["share"], 100 * curve["gain"]
     chance = gain.iloc[-1] * curve["share"]
     axes.fill_between(share, chance, gain, color=OWN, alpha=0.08, linewidth=0)
-    axes.plot(share, gain, color=OWN, linewidth=2.4, label="by uplift")
+    axes.plot(share, gain, color=OWN, linewidth=2.4, label="moved most first")
     axes.plot(share, chance, color=OTHER, linestyle="--", label="in any order")
-    axes.set(xlabel="Contacted, moved most first, in 100 customers", ylabel="More buyers in 100 customers")
+    axes.set(
+        title="Does its order beat chance?", xlabel="Customers contacted, %", ylabel="More buyers in 100 customers"
+    )
     axes.set_xlim(0, 100)
-    axes.legend(frameon=False, loc="upper left")
+    axes.legend(frameon=False, loc="best")
+    words = [
+        f"{part:.0f} % contacted: {more:+.2f} buyers in 100 customers" for part, more in zip(share, gain, strict=True)
+    ]
+    figure.tell_along(axes, share[::5], gain[::5], words[::5])
 
 
-def _draw_tenths(axes: Any, deciles: pd.DataFrame) -> None:
+def _draw_tenths(axes: Any, deciles: pd.DataFrame, mean: float, figure: Picture) -> None:
     known = deciles.dropna(subset=["effect"])
     axes.axhline(0, color=OTHER, linewidth=1, linestyle="--")
     for row in known.to_dict("records"):
-        low, high = 100 * row["effect_low"], 100 * row["effect_high"]
+        value, low, high = (100 * row[name] for name in ("effect", "effect_low", "effect_high"))
         color = OWN if low > 0 else RIVALS[0] if high < 0 else OTHER
         axes.plot([row["decile"]] * 2, [low, high], color=color, linewidth=2.4, solid_capstyle="round")
-        axes.plot(row["decile"], 100 * row["effect"], marker="o", color=color, markersize=6)
+        point = axes.plot(row["decile"], value, marker="o", color=color, markersize=6)
+        figure.tell(point[0], f"tenth {row['decile']:.0f}: {value:+.2f}, between {low:+.2f} and {high:+.2f}")
+    axes.axhline(100 * mean, color=OWN, linewidth=1, linestyle=":")
+    axes.text(1.01, 100 * mean, "mean", transform=axes.get_yaxis_transform(), color=OWN, ha="left", va="center", size=8)
     axes.set_xticks(deciles["decile"].astype(int))
-    axes.set(xlabel="Tenth of customers, 1 is thought to be moved most", ylabel="More buyers in 100 contacted")
+    axes.set(title="What a contact changed; grey may be nothing")
+    axes.set(xlabel="Tenth of customers; 1 is thought to be moved most", ylabel="More buyers in 100 contacted")

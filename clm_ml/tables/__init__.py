@@ -6,6 +6,6 @@ whole days and seconds in the business time zone, and money is whole hundredths 
 
 from clm_ml.tables.one_customer import read_customer, refuse_unknown
 from clm_ml.tables.reading import read_tables
-from clm_ml.tables.validated import Counts, Doubt, Earlier, Tables
+from clm_ml.tables.validated import Counts, Doubt, Earlier, Tables, counts_html
 
-__all__ = ["Counts", "Doubt", "Earlier", "Tables", "read_customer", "read_tables", "refuse_unknown"]
+__all__ = ["Counts", "Doubt", "Earlier", "Tables", "counts_html", "read_customer", "read_tables", "refuse_unknown"]

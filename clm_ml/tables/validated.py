@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any
 
 import narwhals as nw
@@ -12,7 +13,7 @@ from clm_ml.config import RATED, Inputs
 from clm_ml.engine import AnyEngine
 from clm_ml.timeline import date_of
 
-__all__ = ["Counts", "Doubt", "Earlier", "Tables"]
+__all__ = ["Counts", "Doubt", "Earlier", "Tables", "counts_html"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,24 @@ class Counts:
     def facts(self) -> dict[str, Any]:
         """Tell the counts as plain data, for manifests."""
         return {"read": self.read, "used": self.used, "rejected": dict(self.rejected)}
+
+
+def counts_html(counts: Mapping[str, Counts]) -> str:
+    """Show what became of the rows of each table, as a notebook shows it: counts and days, no row.
+
+    >>> "<td>no customer 1</td>" in counts_html({"orders": Counts(read=3, used=2, rejected={"no customer": 1})})
+    True
+    """
+    head = "".join(f"<th>{name}</th>" for name in ("table", "read", "used", "first day", "last day", "in quarantine"))
+    body = "".join(f"<tr>{_cells(name, each)}</tr>" for name, each in counts.items())
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _cells(name: str, counts: Counts) -> str:
+    days = ("–" if day is None else str(date_of(day)) for day in (counts.first_day, counts.last_day))
+    rejected = ", ".join(f"{reason} {number:,}" for reason, number in counts.rejected.items()) or "–"
+    cells = (name, f"{counts.read:,}", f"{counts.used:,}", *days, rejected)
+    return "".join(f"<td>{escape(cell)}</td>" for cell in cells)
 
 
 @dataclass(frozen=True)
@@ -103,6 +122,10 @@ class Tables:
     has_loaded_at: bool = False
     warnings: tuple[str, ...] = ()
     types: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
+
+    def _repr_html_(self) -> str:
+        until = f"<p>complete until {date_of(self.complete_until)}</p>"
+        return until + counts_html(self.counts) + "".join(f"<p>{escape(line)}</p>" for line in self.warnings)
 
     @property
     def first_day(self) -> int:

@@ -211,13 +211,16 @@ def _mlflow(config: Config) -> Iterator[Any]:
     os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # a server that is away is told of within seconds
-    import mlflow  # noqa: PLC0415
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="IProgress not found")  # a notebook has no widgets, and needs none
+        import mlflow  # noqa: PLC0415
     from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
 
     for noisy in ("mlflow", "mlflow.store.db.utils", "alembic"):  # importing MLflow sets their levels anew
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
     before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
+    told = {name: os.environ.get(name) for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")}
     try:
         uri = _placed(config)
         mlflow.set_tracking_uri(uri)
@@ -229,7 +232,11 @@ def _mlflow(config: Config) -> Iterator[Any]:
         ) from None  # its text can hold the URI, and with it a password
     finally:
         mlflow.set_tracking_uri(before[0])
-        mlflow.set_registry_uri(before[1])
+        # A registry that was that of the tracking store follows it on, wherever a notebook points MLflow next.
+        mlflow.set_registry_uri(None if before[1] == before[0] else before[1])  # type: ignore[arg-type]
+        for name, value in told.items():
+            os.environ.pop(name, None)
+            os.environ.update({} if value is None else {name: value})
 
 
 def _is_not_there(config: Config) -> bool:
