@@ -388,6 +388,10 @@ class Config(Frozen):
     lapse: Lapse = Field(Lapse(), description="When a customer counts as lapsed, in their own expected gaps.")
     segments: SegmentRules = Field(USUAL_SEGMENTS, description="Who is in which segment.")
     train: Train = Field(Train(), description="How the models learn.")
+    forgotten: Path = Field(
+        Path("forgotten.json"),
+        description="Who was forgotten, in digests: clm-ml forget adds them, and rows of theirs are never read again.",
+    )
     list: ListPlan = Field(ListPlan(), description="The list: whom it may hold, what it may cost, what it assumes.")
     playbook: dict[str, PlayPlan] = Field(
         {}, description="What to do with a segment, where it differs from the playbook that comes with clm-ml."

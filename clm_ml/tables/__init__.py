@@ -4,8 +4,19 @@ Every row read is either used or quarantined, and the counts say so. Behind this
 whole days and seconds in the business time zone, and money is whole hundredths of the currency.
 """
 
+from clm_ml.tables.forgotten import Forgotten, read_forgotten
 from clm_ml.tables.one_customer import read_customer, refuse_unknown
 from clm_ml.tables.reading import read_tables
 from clm_ml.tables.validated import Counts, Doubt, Earlier, Tables
 
-__all__ = ["Counts", "Doubt", "Earlier", "Tables", "read_customer", "read_tables", "refuse_unknown"]
+__all__ = [
+    "Counts",
+    "Doubt",
+    "Earlier",
+    "Forgotten",
+    "Tables",
+    "read_customer",
+    "read_forgotten",
+    "read_tables",
+    "refuse_unknown",
+]

@@ -17,6 +17,7 @@ from clm_ml.engine import AnyEngine, Engine, open_engine
 from clm_ml.errors import DataError
 from clm_ml.progress import Progress, silent
 from clm_ml.tables.door import Door, first_day, ids_known_by, judge, open_door
+from clm_ml.tables.forgotten import pass_over, read_forgotten
 from clm_ml.tables.reading import as_tables, find_complete_until, read_tables
 from clm_ml.tables.validated import Tables
 from clm_ml.timeline import date_of
@@ -51,7 +52,7 @@ def read_customer(config: Config, customer_id: str, as_of: int | None = None, pr
     for name, plan in _plans(config).items():
         progress(f"reading {name}", 0, 1)
         source = engine.source(name, plan, config, customer=customer_id)
-        doors[name] = open_door(name, plan, source, engine)
+        doors[name] = open_door(name, plan, pass_over(read_forgotten(config), name, plan, source, engine), engine)
         judged[name] = judge(doors[name], until)
     counts = {name: found.counts for name, found in judged.items()}
     own = counts["orders"].first_day
@@ -90,7 +91,8 @@ def _whole_doors(config: Config, engine: AnyEngine) -> dict[str, Door]:
 
 def _whole_door(config: Config, engine: AnyEngine, name: str) -> Door:
     plan = config.tables.named()[name]
-    return open_door(name, plan, engine.source(name, plan, config), engine)
+    source = engine.source(name, plan, config)
+    return open_door(name, plan, pass_over(read_forgotten(config), name, plan, source, engine), engine)
 
 
 def _of_all(tables: Tables, customer_id: str) -> Tables:
