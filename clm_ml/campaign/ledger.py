@@ -180,10 +180,10 @@ class Ledger:
                     self._connection.execute(f"DELETE FROM {table} WHERE campaign = ?", (name,))
 
     def of_people(self, customer_ids: Collection[str]) -> pd.DataFrame:
-        """Count the rows of some people: campaign, arm and customers, in the order of the alphabet."""
-        asked = f"SELECT campaign, arm, count(*) FROM {_THEIRS} GROUP BY campaign, arm ORDER BY campaign, arm"
-        rows = self._connection.execute(asked, (json.dumps([*customer_ids]),))
-        return pd.DataFrame(rows.fetchall(), columns=["campaign", "arm", "customers"])
+        """Give the rows of some people: campaign, arm and customer_id, in the order of the alphabet."""
+        columns = ["campaign", "arm", "customer_id"]
+        asked = f"SELECT {', '.join(columns)} FROM {_THEIRS} ORDER BY 1, 2, 3"
+        return pd.DataFrame(self._connection.execute(asked, (json.dumps([*customer_ids]),)).fetchall(), columns=columns)
 
     def forget_people(self, customer_ids: Collection[str]) -> None:
         """Remove every row of some people, all or none, and keep how many were in which arm of each campaign.
@@ -202,13 +202,12 @@ class Ledger:
             )
             self._connection.execute(f"DELETE FROM {_THEIRS}", people)
 
-    def forgotten(self, campaign: str) -> pd.DataFrame:
-        """Tell how many were forgotten of those assigned in a campaign: arm, sent_on, horizon_days, customers."""
-        columns = ["arm", "sent_on", "horizon_days", "customers"]
+    def forgotten(self, campaign: str) -> dict[str, int]:
+        """Tell how many were forgotten of those assigned in a campaign, by arm."""
         if not self._has("forgotten"):
-            return pd.DataFrame(columns=columns)
-        asked = f"SELECT {', '.join(columns)} FROM forgotten WHERE campaign = ? ORDER BY arm, sent_on"
-        return pd.DataFrame(self._connection.execute(asked, (campaign,)).fetchall(), columns=columns)
+            return {}
+        asked = "SELECT arm, sum(customers) FROM forgotten WHERE campaign = ? GROUP BY arm ORDER BY arm"
+        return dict(self._connection.execute(asked, (campaign,)).fetchall())
 
     def _counted(self) -> str:
         """Give everyone ever assigned, a row or several of them a row, as a query."""

@@ -291,7 +291,9 @@ class ListPlan(Frozen):
         "suppressed, with consent, not objecting to profiling; then export takes no other scores.",
     )
     ledger: Path = Field(Path("ledger.db"), description="Who was assigned to which arm; append-only.")
-    delete_after_days: Days = Field(365, description="Lists say they are to be deleted so many days after as_of.")
+    delete_after_days: Days = Field(
+        365, description="Scores and lists say they are to be deleted so many days after as_of."
+    )
 
 
 class Delivery(Frozen):
@@ -389,7 +391,7 @@ class Config(Frozen):
     segments: SegmentRules = Field(USUAL_SEGMENTS, description="Who is in which segment.")
     train: Train = Field(Train(), description="How the models learn.")
     forgotten: Path = Field(
-        Path("forgotten.json"),
+        Path("forgotten.db"),
         description="Who was forgotten, in digests: clm-ml forget adds them, and rows of theirs are never read again.",
     )
     list: ListPlan = Field(ListPlan(), description="The list: whom it may hold, what it may cost, what it assumes.")
