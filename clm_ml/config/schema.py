@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 from zoneinfo import available_timezones
@@ -292,8 +292,12 @@ class ListPlan(Frozen):
     )
     ledger: Path = Field(Path("ledger.db"), description="Who was assigned to which arm; append-only.")
     delete_after_days: Days = Field(
-        365, description="Scores and lists say they are to be deleted so many days after as_of."
+        365, description="Scores, lists and backtests say they are to be deleted so many days after as_of."
     )
+
+    def delete_after(self, as_of: date) -> str:
+        """Tell the last day (ISO) on which what was made as of a day may be kept."""
+        return (as_of + timedelta(days=self.delete_after_days)).isoformat()
 
 
 class Delivery(Frozen):
