@@ -48,22 +48,24 @@ def find_places(config: Config, asked: Sequence[Path]) -> tuple[list[Place], lis
     Raises:
         ArtifactError: if something that was asked for is not there.
     """
-    places, troubles, others = list[Place](), list[str](), 0
+    places, troubles, others = list[Place](), list[str](), set[Path]()
     for path in asked:
         if path.is_dir():
             boxes, damaged = _boxes(path)
             rejected, rest = _beside_boxes(config, path)
             places += [*boxes, *rejected]
             troubles += damaged
-            others += rest
+            others |= {file.resolve() for file in rest}
         elif path.is_file():
             places.append(_rejected(config, path) or _file(path))
         else:
             raise ArtifactError(f"there is no file or folder {path}.")
+    delivered = config.path(config.delivery.state).resolve()
+    others -= {delivered / file.name for file in others} | {place.path.resolve() for place in places}
     if others:
         troubles.append(
-            f"{others:,} other CSV and Parquet files in these folders were not looked at: the shop's own are yours to "
-            "mend, and those that clm-ml wrote can be named one by one."
+            f"{len(others):,} other CSV and Parquet files in these folders were not looked at: the shop's own are "
+            "yours to mend, and those that clm-ml wrote can be named one by one."
         )
     return list({place.path.resolve(): place for place in places}.values()), troubles
 
@@ -111,13 +113,13 @@ def _counted_without(facts: Mapping[str, Any], taken: TakenOut) -> dict[str, Any
     return told | {"forgotten": {"people": before["people"] + len(taken.people), "rows": rows}}
 
 
-def _beside_boxes(config: Config, folder: Path) -> tuple[list[Place], int]:
-    """Find rejected rows that were kept below a folder, and count the other tables there that are in no box."""
+def _beside_boxes(config: Config, folder: Path) -> tuple[list[Place], list[Path]]:
+    """Find rejected rows that were kept below a folder, and the other tables there that are in no box."""
     boxes = {path.parent for path in folder.rglob("manifest.json")}
     files = [path for path in sorted(folder.rglob("*")) if path.suffix in (".csv", ".parquet") and path.is_file()]
     loose = [path for path in files if not boxes & {*path.parents}]
-    rejected = [place for path in loose if (place := _rejected(config, path)) is not None]
-    return rejected, len(loose) - len(rejected)
+    rejected = {path: place for path in loose if (place := _rejected(config, path)) is not None}
+    return [*rejected.values()], [path for path in loose if path not in rejected]
 
 
 def _file(path: Path) -> Place:

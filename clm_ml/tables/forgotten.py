@@ -95,7 +95,8 @@ def remember_forgotten(config: Config, customer_ids: Collection[str]) -> None:
         path.touch(mode=0o600)
         with closing(sqlite3.connect(path, timeout=_WAIT_SECONDS)) as file, file:
             file.execute("BEGIN IMMEDIATE")
-            file.execute(f"PRAGMA user_version = {FORMAT}")
+            if not file.execute("PRAGMA user_version").fetchone()[0]:
+                file.execute(f"PRAGMA user_version = {FORMAT}")
             file.execute(
                 "CREATE TABLE IF NOT EXISTS salt (one INTEGER PRIMARY KEY CHECK (one = 1), salt TEXT NOT NULL)"
             )
