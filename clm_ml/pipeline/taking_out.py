@@ -118,8 +118,8 @@ def _beside_boxes(config: Config, folder: Path) -> tuple[list[Place], list[Path]
     boxes = {path.parent for path in folder.rglob("manifest.json")}
     files = [path for path in sorted(folder.rglob("*")) if path.suffix in (".csv", ".parquet") and path.is_file()]
     loose = [path for path in files if not boxes & {*path.parents}]
-    rejected = {path: place for path in loose if (place := _rejected(config, path)) is not None}
-    return [*rejected.values()], [path for path in loose if path not in rejected]
+    rejected = {path: _rejected(config, path) for path in loose if _is_rejected(config, path)}
+    return [place for place in rejected.values() if place], [path for path in loose if path not in rejected]
 
 
 def _file(path: Path) -> Place:
@@ -181,9 +181,9 @@ def _theirs(batch: pa.RecordBatch, people: Collection[str]) -> tuple[pa.RecordBa
 
 
 def _rejected(config: Config, path: Path) -> Place | None:
-    """Take a file for the rejected rows of a table, if it has its name, its columns and their reasons; else None."""
+    """Take a file for the rejected rows of a table; None if it is none, or its rows are nobody's."""
     plan = config.tables.named().get(path.stem)
-    if plan is None or path.suffix != ".parquet" or _WHO not in plan.columns or not _has_reasons(path):
+    if plan is None or _WHO not in plan.columns or not _is_rejected(config, path):
         return None
     told = plan.model_copy(update={"source": str(path.absolute()), "query": None, "where": None})
 
@@ -206,9 +206,11 @@ def _rejected(config: Config, path: Path) -> Place | None:
     return Place(path, is_box=False, take_out=take_out)
 
 
-def _has_reasons(path: Path) -> bool:
-    with suppress(ArtifactError), _opened(path) as file:
-        return file.schema_arrow.names[:1] == ["reason"]
+def _is_rejected(config: Config, path: Path) -> bool:
+    """Say whether a file has a table's name, and first of all a reason for each row."""
+    if path.stem in config.tables.named() and path.suffix == ".parquet":
+        with suppress(ArtifactError), _opened(path) as file:
+            return file.schema_arrow.names[:1] == ["reason"]
     return False
 
 
