@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import duckdb
+
 from clm_ml.engine.expression import Rows
 from clm_ml.errors import ConfigError
 
@@ -29,7 +31,13 @@ def refuse_other_than_tables(sql: str, where: str, rows: Rows) -> None:
     Raises:
         ConfigError: if it does.
     """
-    for plan in json.loads(rows(f"EXPLAIN (FORMAT json) {sql}")[0][1]):
+    try:
+        plans = json.loads(rows(f"EXPLAIN (FORMAT json) {sql}")[0][1])
+    except duckdb.Error as error:
+        if "requires the extension" not in str(error):
+            raise
+        raise ConfigError(f"{where}: a query reads tables of the engine only, and this one asks an address.") from None
+    for plan in plans:
         for origin in _origins(plan):
             if origin not in _ORIGINS:
                 raise ConfigError(
