@@ -33,12 +33,15 @@ __all__ = [
     "open_box",
     "refuse_existing",
     "refuse_existing_file",
+    "tidy_below",
     "whole_file",
 ]
 
 MANIFEST = "manifest.json"
 FORMAT = 1
 _SHAPE = {"format": int, "kind": str, "facts": dict, "files": dict}
+#: How the name of a folder ends that a run fills, or has set aside.
+_LEFT = r"\.[a-z0-9_]{8}\.(partial|replaced)"
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -158,6 +161,8 @@ def find_boxes(folder: Path, kind: str) -> Iterator[tuple[Path, Mapping[str, Any
     if not folder.is_dir():
         raise ArtifactError(f"there is no folder {folder}.")
     for path in sorted(folder.rglob(MANIFEST)):
+        if re.fullmatch(rf"\..+{_LEFT}", path.parent.name):  # another run is filling it
+            continue
         manifest = _manifest(path.parent)
         if manifest.get("kind") == kind and isinstance(manifest.get("facts"), dict):
             yield path.parent, manifest["facts"]
@@ -264,9 +269,20 @@ def _hidden_beside(place: Path) -> Iterator[Path]:
         os.close(held)
 
 
+def tidy_below(folder: Path) -> None:
+    """Remove what killed runs left anywhere in a folder, and bring back boxes that they had set aside.
+
+    The next run into the same place would do so; whoever removes people's rows cannot wait for it.
+    """
+    for left in sorted(folder.rglob(".*")):
+        if (found := re.fullmatch(rf"\.(.+){_LEFT}", left.name)) and left.parent.exists():
+            with _sentences(left), _alone_in(left.parent):
+                _tidy(left.parent / found[1])
+
+
 def _tidy(place: Path) -> None:
     """Remove what killed runs left beside a place, and bring back a box that one had set aside to replace it."""
-    ours = re.compile(rf"\.{re.escape(place.name)}\.[a-z0-9_]{{8}}\.(partial|replaced)")
+    ours = re.compile(rf"\.{re.escape(place.name)}{_LEFT}")
     for left in sorted(path for path in place.parent.iterdir() if ours.fullmatch(path.name)):
         if left.suffix == ".replaced" and not place.exists():
             left.rename(place)

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import narwhals as nw
@@ -22,9 +23,9 @@ from clm_ml.config import Config
 from clm_ml.engine import Engine, Store, open_engine, open_store
 from clm_ml.progress import Progress, silent
 from clm_ml.snapshot import Before, Prepared, prepare
-from clm_ml.tables import Counts, Doubt, Earlier, Tables, read_tables
+from clm_ml.tables import Counts, Doubt, Earlier, Tables, read_forgotten, read_tables
 
-__all__ = ["Kept", "read_kept_tables"]
+__all__ = ["Kept", "drop_kept", "read_kept_tables"]
 
 _GROWING = ("orders", "events")
 _QUERIES = 4  # long ones: the parts of orders, their beginnings, what is written; events
@@ -112,12 +113,28 @@ def read_kept_tables(config: Config, *, fresh: bool = False, progress: Progress 
     files = {name: told for name, told in found.items() if len(told) > 1}
     store = None
     if "orders" in files and isinstance(engine, Engine):
-        store = open_store(engine, config.home / ".clm-ml" / f"{config.project}.duckdb")
+        store = open_store(engine, _place(config))
     earlier = {} if store is None or fresh else _earlier(store.facts(), config, files)
     if earlier:
         with suppress(Doubt):
             return Kept(read_tables(config, engine, earlier, progress), config, files, store, earlier)
     return Kept(read_tables(config, engine, progress=progress), config, files, store)
+
+
+def drop_kept(config: Config, *, dry_run: bool = False) -> bool:
+    """Remove what is kept of a project, and say whether there was anything; the next run reads everything again.
+
+    It holds rows as they were read, and a database only marks those it deletes as free.
+    """
+    place = _place(config)
+    there = [path for path in (place, place.with_name(f"{place.name}.wal")) if path.exists()]
+    for path in () if dry_run else there:
+        path.unlink(missing_ok=True)
+    return bool(there)
+
+
+def _place(config: Config) -> Path:
+    return config.home / ".clm-ml" / f"{config.project}.duckdb"
 
 
 def _earlier(facts: Mapping[str, Any], config: Config, files: Files) -> dict[str, Earlier]:
@@ -143,7 +160,8 @@ def _counts_as_facts(counts: Counts) -> dict[str, Any]:
 
 
 def _key(config: Config) -> str:
-    """Tell apart whatever else decides what is prepared: the mapping, the time zone, and clm-ml itself."""
+    """Tell apart whatever else decides what is prepared: mapping, time zone, who was forgotten, and clm-ml itself."""
     asked = config.model_dump(mode="json", include={"timezone", "tables"})
     told = {"config": asked, "clm-ml": version("clm-ml"), "duckdb": version("duckdb"), "format": 2}
+    told |= {"forgotten": sorted(read_forgotten(config).digests)}
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()

@@ -528,7 +528,7 @@ def test_what_is_due_goes_from_lists_ledger_and_memory_and_only_counts_stay(kept
     assert everything(kept) == before
     done = prune(kept, "2026-03-31")
     assert {**done.told, "is_done": False} == looked.told
-    assert (done.told["boxes"], done.told["delivered"]) == ({str(kept / "lists/autumn"): 6}, {"braze": 24})
+    assert (done.told["boxes"], done.told["delivered"]) == ({str(kept / "lists/autumn"): 7}, {"braze": 24})
     (manifest,) = (path for path in (kept / "lists").rglob("*") if path.is_file())
     assert stat.S_IMODE(manifest.stat().st_mode) == stat.S_IMODE((kept / "ledger.db").stat().st_mode) == 0o600
     facts = json.loads(manifest.read_text())["facts"]
@@ -573,12 +573,12 @@ def test_what_prune_tells_a_person(kept):
     done = run("prune", kept / "clm.yaml", kept / "lists", "--as-of", "2026-03-31", "--dry-run")
     assert done.out.splitlines() == [
         "campaign autumn: 24 customers, 6 of them held out; goes, and can be measured no more",
-        f"list box {kept / 'lists/autumn'}: 6 files; its manifest stays",
+        f"box {kept / 'lists/autumn'}: 7 files; its manifest stays",
         "braze: 24 rows of what was delivered",
-        "would go as of 2026-03-31: assignments 24, list boxes 1, delivered rows 24",
+        "would go as of 2026-03-31: assignments 24, boxes 1, delivered rows 24",
     ]
     assert run("prune", kept / "clm.yaml", "--as-of", "2026-03-31").out.splitlines()[-1] == (
-        "removed as of 2026-03-31: assignments 24, list boxes 0, delivered rows 24"
+        "removed as of 2026-03-31: assignments 24, boxes 0, delivered rows 24"
     )
     assert one_sentence(run("prune", kept / "clm.yaml", kept / "no", "--as-of", "2026-03-31"), 15, "there is no folder")
     assert one_sentence(run("prune", kept / "clm.yaml", "--as-of", "soon"), 13, "a day is written YYYY-MM-DD")

@@ -313,8 +313,17 @@ def test_the_champion_answers_over_http_as_the_box_does_and_refuses_another_shap
     assert "anna@example.org" not in address.log.read_text(encoding="utf-8")
 
 
-def test_nothing_registered_is_a_pickle_nor_names_a_machine(shop, tracked):
+def test_nothing_registered_is_a_pickle_or_code_nor_names_a_machine(shop, tracked):
     folder = fetch_box(shop, f"models:/{shop.project}@champion").parents[1]
+    assert {path.suffix for path in folder.rglob("*") if path.is_file()} <= {
+        "",
+        ".txt",
+        ".json",
+        ".yaml",
+        ".md",
+        ".yml",
+    }
+    assert "loader_module: clm_ml.tracking.served" in (folder / "MLmodel").read_text(encoding="utf-8")
     for file in (path for path in folder.rglob("*") if path.is_file()):
         text = file.read_bytes().decode("utf-8")
         assert str(shop.home) not in text or file.name == "MLmodel"

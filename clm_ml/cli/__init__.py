@@ -6,6 +6,7 @@ Everything heavy is imported inside the verbs, so that `clm-ml --help` answers a
 from clm_ml.cli.asking import app
 from clm_ml.cli.customer import customer
 from clm_ml.cli.destinations import list_destinations
+from clm_ml.cli.forget import forget
 from clm_ml.cli.kpis import kpis
 from clm_ml.cli.measure import measure
 from clm_ml.cli.prune import prune
@@ -15,5 +16,6 @@ from clm_ml.cli.uplift import uplift
 from clm_ml.cli.verbs import main
 
 __all__ = [
-    "app", "customer", "kpis", "list_destinations", "main", "measure", "prune", "segments", "transitions", "uplift",
+    "app", "customer", "forget", "kpis", "list_destinations", "main", "measure", "prune", "segments", "transitions",
+    "uplift",
 ]  # fmt: skip

@@ -19,10 +19,14 @@ __all__ = ["Answer", "answering"]
 
 
 class Answer:
-    """Collects what a verb has to say, and shows how far it is."""
+    """Collects what a verb has to say, and shows how far it is.
+
+    Rows of people are shown on a terminal only (`shows_people`): what goes elsewhere ends up in a scheduler's log.
+    """
 
     def __init__(self, as_json: bool) -> None:
         self.as_json = as_json
+        self.shows_people = sys.stdout.isatty()
         self._facts: dict[str, Any] = {}
         self._bars: Any = None
         self._tasks: dict[str, Any] = {}

@@ -23,16 +23,17 @@ def prune(
         str, typer.Option("--as-of", metavar="DAY", help="ISO day; what was to be deleted after an earlier one goes.")
     ],
     lists: Annotated[
-        list[Path] | None, typer.Argument(metavar="DIR…", help="Folders in which list boxes lie, at any depth.")
+        list[Path] | None, typer.Argument(metavar="DIR…", help="Folders in which boxes lie, at any depth.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would go.")] = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Remove lists and assignments that are due.
+    """Remove lists, scores and assignments that are due.
 
-    Campaigns of the ledger whose time to keep them is over and whose horizon has ended, the files of list boxes, and
-    what destinations were delivered of such campaigns. Measure them first: afterwards nobody can.
+    Campaigns of the ledger whose time to keep them is over and whose horizon has ended, the files of boxes of lists,
+    scores and backtests, and what destinations were delivered of such campaigns. Measure them first: afterwards nobody
+    can.
     """
     with answering(debug, as_json) as answer:
         from clm_ml.config import load_config  # noqa: PLC0415
@@ -50,7 +51,7 @@ def _tell(answer: Answer, done: Pruned) -> None:
         goes = "goes, and can be measured no more" if row["is_due"] else f"stays until {row['goes_on']}"
         answer.say(f"campaign {row['campaign']}: {size}; {goes}")
     for place, files in done.boxes.items():
-        answer.say(f"list box {place}: {files:,} files; its manifest stays")
+        answer.say(f"box {place}: {files:,} files; its manifest stays")
     for name, rows in done.delivered.items():
         answer.say(f"{name}: {rows:,} rows of what was delivered")
     answer.say(_summed_up(done))
@@ -58,6 +59,6 @@ def _tell(answer: Answer, done: Pruned) -> None:
 
 def _summed_up(done: Pruned) -> str:
     due = done.campaigns[done.campaigns["is_due"]]
-    parts = f"assignments {int(due['customers'].sum()):,}, list boxes {len(done.boxes):,}, "
+    parts = f"assignments {int(due['customers'].sum()):,}, boxes {len(done.boxes):,}, "
     parts += f"delivered rows {sum(done.delivered.values()):,}"
     return f"removed as of {done.as_of}: {parts}" if done.is_done else f"would go as of {done.as_of}: {parts}"

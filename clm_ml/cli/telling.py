@@ -227,7 +227,7 @@ def _by_reason(counts: Mapping[str, int]) -> str:
 
 
 def _say_top(answer: Answer, listed: Listed) -> None:
-    if listed.contact.empty:
+    if listed.contact.empty or not answer.shows_people:
         return
     columns = ["rank", "customer_id", "segment", "churn_probability", "value_at_risk", "expected_profit"]
     money = {"churn_probability": "{:.2f}", "value_at_risk": "{:,.0f}", "expected_profit": "{:,.2f}"}

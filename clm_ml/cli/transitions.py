@@ -102,7 +102,7 @@ def _say_about_to(answer: Answer, told: Migrated, segment: str) -> None:
 
     listed: Any = told.about_to
     answer.say(f"\nabout to be in {segment}: {len(listed):,}, the most value at risk first")
-    if len(listed):
+    if len(listed) and answer.shows_people:
         shown = {f"becomes_{segment}_probability": "{:.2f}", "churn_probability": "{:.2f}", "value_at_risk": "{:,.0f}"}
         answer.say(table_text(listed.head(10), shown))
 

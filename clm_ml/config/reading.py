@@ -18,6 +18,10 @@ __all__ = ["load_config", "read_yaml"]
 Read = TypeVar("Read", bound=BaseModel)
 
 
+#: Keys and values of one YAML, aliases counted as what they stand for.
+_MOST_NODES = 100_000
+
+
 class _Loader(yaml.SafeLoader):
     """Leaves days as text: the schema reads them, and can say which key holds an impossible one."""
 
@@ -70,6 +74,7 @@ def _parse(text: str, path: Path, what: str) -> tuple[yaml.MappingNode, dict[Any
     try:
         tree = yaml.compose(text, Loader=_Loader)
         if isinstance(tree, yaml.MappingNode):
+            _refuse_endless(tree, path)
             _refuse_repeated_keys(tree, path)
         content = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
     except yaml.YAMLError as error:
@@ -91,6 +96,22 @@ def _line_of_error(error: yaml.YAMLError, text: str) -> int:
 def _words_of_error(error: yaml.YAMLError) -> str:
     what = getattr(error, "problem", None) or getattr(error, "reason", None) or "unreadable"
     return f"{getattr(error, 'context', '')}, {what}" if what.startswith("but ") else what
+
+
+def _refuse_endless(tree: yaml.Node, path: Path) -> None:
+    """Refuse a YAML whose aliases say more than a person would write: a few lines may stand for billions."""
+    sizes: dict[int, int] = {}
+
+    def size(node: yaml.Node) -> int:
+        if sizes.get(id(node)) == 0:
+            raise RecursionError
+        if id(node) not in sizes:
+            sizes[id(node)] = 0  # until it is known
+            sizes[id(node)] = 1 + sum(map(size, _children(node)))
+        return sizes[id(node)]
+
+    if size(tree) > _MOST_NODES:
+        raise ConfigError(f"{path}:1: not a config: its aliases (*) stand for more than anybody writes.")
 
 
 def _refuse_repeated_keys(node: yaml.Node, path: Path) -> None:

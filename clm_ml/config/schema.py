@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 from zoneinfo import available_timezones
@@ -296,7 +296,13 @@ class ListPlan(Frozen):
         "suppressed, with consent, not objecting to profiling; then export takes no other scores.",
     )
     ledger: Path = Field(Path("ledger.db"), description="Who was assigned to which arm; append-only.")
-    delete_after_days: Days = Field(365, description="Lists say they are to be deleted so many days after as_of.")
+    delete_after_days: Days = Field(
+        365, description="Scores, lists and backtests say they are to be deleted so many days after as_of."
+    )
+
+    def delete_after(self, as_of: date) -> str:
+        """Tell the last day (ISO) on which what was made as of a day may be kept."""
+        return (as_of + timedelta(days=self.delete_after_days)).isoformat()
 
 
 class Delivery(Frozen):
@@ -393,6 +399,10 @@ class Config(Frozen):
     lapse: Lapse = Field(Lapse(), description="When a customer counts as lapsed, in their own expected gaps.")
     segments: SegmentRules = Field(USUAL_SEGMENTS, description="Who is in which segment.")
     train: Train = Field(Train(), description="How the models learn.")
+    forgotten: Path = Field(
+        Path("forgotten.db"),
+        description="Who was forgotten, in digests: clm-ml forget adds them, and rows of theirs are never read again.",
+    )
     list: ListPlan = Field(ListPlan(), description="The list: whom it may hold, what it may cost, what it assumes.")
     playbook: dict[str, PlayPlan] = Field(
         {}, description="What to do with a segment, where it differs from the playbook that comes with clm-ml."

@@ -17,10 +17,16 @@ from clm_ml.destinations.side_files import Written, write_beside
 from clm_ml.destinations.state import Delivered, Rows, new_state
 from clm_ml.destinations.writing import Parts
 
-__all__ = ["DIGESTS", "Outcome", "write_destination"]
+__all__ = ["DIGESTS", "MEMBERS", "UNKEYED", "Outcome", "write_destination"]
 
 #: The folder of a list box that tells, in digests, what its files say.
 DIGESTS = "digests"
+
+#: The folder within it of destinations that know nobody again: only forgetting asks which row is whose.
+UNKEYED = "unkeyed"
+
+#: The stem of the files that make customers members of a campaign.
+MEMBERS = "campaign_members"
 
 
 @dataclass(frozen=True)
@@ -119,7 +125,7 @@ def _parts(home: Path, destination: Destination, order: Order) -> Iterator[dict[
         }
         if destination.beside == "salesforce_job" and order.campaign_id and destination.key:
             members = ("CampaignId", f"Contact.{destination.key.column}", "Status")
-            parts["members"] = Parts(home / "campaign_members.csv", members, **limits)
+            parts["members"] = Parts(home / f"{MEMBERS}.csv", members, **limits)
         for part in parts.values():
             stack.enter_context(part)
         yield parts
@@ -127,10 +133,8 @@ def _parts(home: Path, destination: Destination, order: Order) -> Iterator[dict[
 
 @contextmanager
 def _memory(folder: Path, name: str, destination: Destination) -> Iterator[Callable[[Rows], None]]:
-    """Open the digests of what is written; where nobody is known again there are none."""
-    if destination.key is None:
-        yield lambda _: None
-        return
-    (folder / DIGESTS).mkdir(exist_ok=True)
-    with new_state(folder / DIGESTS / f"{name}.parquet") as remember:
+    """Open the digests of what is written."""
+    home = folder / DIGESTS / ("" if destination.key else UNKEYED)
+    home.mkdir(parents=True, exist_ok=True)
+    with new_state(home / f"{name}.parquet") as remember:
         yield remember

@@ -84,8 +84,7 @@ class Desk:
                 self._keep_invalid(why, customer, arm, raw)
             elif (told := self._write(customer, row, arm, role)) is not None:
                 remembered.append(told)
-        if self._destination.key is not None:
-            self._remember(remembered)
+        self._remember(remembered)
 
     def _left(self, customers: pd.DataFrame) -> pd.DataFrame:
         """Keep those whose last delivered row spoke of this campaign: they have to be told that they are out of it."""

@@ -21,7 +21,17 @@ from clm_ml.destinations.writing import line
 from clm_ml.engine import BATCH_ROWS, parquet_writer
 from clm_ml.errors import ArtifactError
 
-__all__ = ["Delivered", "RowDigest", "forget_delivered", "key_of", "new_state", "read_state", "remember"]
+__all__ = [
+    "Delivered",
+    "RowDigest",
+    "forget_delivered",
+    "forget_people",
+    "key_of",
+    "new_state",
+    "read_state",
+    "remember",
+    "write_state",
+]
 
 Rows = Sequence[tuple[bytes, "Delivered"]]
 
@@ -122,10 +132,31 @@ def forget_delivered(path: Path, campaigns: Collection[str], *, dry_run: bool = 
     return len(state) - len(kept)
 
 
-def _replace(path: Path, state: Mapping[bytes, Delivered]) -> None:
+def forget_people(path: Path, customer_ids: Collection[str], *, dry_run: bool = False) -> frozenset[str]:
+    """Forget the rows of some people, and tell whose there were; an empty file goes.
+
+    Raises:
+        ArtifactError: if it cannot be read.
+    """
+    state = read_state(path)
+    keys = {key: customer for customer in customer_ids if (key := key_of(customer)) in state}
+    kept = {key: row for key, row in state.items() if key not in keys}
+    if keys and not dry_run and kept:
+        _replace(path, kept)
+    elif keys and not dry_run:
+        path.unlink(missing_ok=True)
+    return frozenset(keys.values())
+
+
+def write_state(path: Path, state: Mapping[bytes, Delivered]) -> None:
+    """Write a state in the order of its keys, so that the same rows make the same bytes."""
     ordered = iter(sorted(state.items(), key=lambda row: row[0]))
+    with new_state(path) as write:
+        while rows := list(islice(ordered, BATCH_ROWS)):
+            write(rows)
+
+
+def _replace(path: Path, state: Mapping[bytes, Delivered]) -> None:
     with whole_file(path, force=True) as hidden:
-        with new_state(hidden) as write:
-            while rows := list(islice(ordered, BATCH_ROWS)):
-                write(rows)
+        write_state(hidden, state)
         hidden.chmod(0o600)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from clm_ml.engine import BATCH_ROWS
 
-__all__ = ["Parts", "defused", "line", "write_csv"]
+__all__ = ["MARK", "Parts", "defused", "line", "write_csv"]
 
 #: Decimals of numbers in the list's own files; all else is written as it is.
 _DECIMALS = {
@@ -23,7 +23,7 @@ _DECIMALS = {
 }
 _PLAIN_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?")  # with a plus it is a phone
 _QUOTED = re.compile(r'[",\r\n]')
-_MARK = b"\xef\xbb\xbf"
+MARK = b"\xef\xbb\xbf"
 
 
 class Parts:
@@ -45,7 +45,7 @@ class Parts:
     ) -> None:
         self._path, self._header = path, line(headers)
         self._max_rows, self._max_bytes = max_rows or float("inf"), max_bytes or float("inf")
-        self._mark, self._always = _MARK if byte_order_mark else b"", always
+        self._mark, self._always = MARK if byte_order_mark else b"", always
         self._file: IO[bytes] | None = None
         self._rows, self._bytes = 0, 0
         self.files: dict[Path, int] = {}

@@ -3,7 +3,7 @@
 from clm_ml.engine.batches import BATCH_ROWS, parquet_writer
 from clm_ml.engine.delivering import Target, open_target
 from clm_ml.engine.embedded import Engine, open_embedded
-from clm_ml.engine.expression import quoted
+from clm_ml.engine.expression import as_literal, quoted
 from clm_ml.engine.language import Typed
 from clm_ml.engine.opening import AnyEngine, open_engine
 from clm_ml.engine.sources import Source
@@ -18,6 +18,7 @@ __all__ = [
     "Store",
     "Target",
     "Typed",
+    "as_literal",
     "open_embedded",
     "open_engine",
     "open_store",

@@ -205,9 +205,13 @@ def open_embedded(config: Config) -> Engine:
     settings: dict[str, Any] = {"temp_directory": str(spill), "preserve_insertion_order": False}
     settings |= {"memory_limit": config.memory_limit or "50%"}
     settings |= {"threads": config.threads} if config.threads else {}
+    settings |= dict.fromkeys(
+        ("autoinstall_known_extensions", "autoload_known_extensions"), False
+    )  # nothing is fetched
     try:
         connection = duckdb.connect(":memory:", config=settings)
         connection.sql("SET TimeZone = 'UTC'")
+        connection.sql("SET python_enable_replacements = false")  # no query sees a variable of this process
         connection.sql(f"SELECT timezone({as_literal(config.timezone)}, TIMESTAMPTZ 'epoch')").fetchall()
     except (*OF_THE_CONFIG, duckdb.OutOfRangeException) as error:
         raise ConfigError(f"the engine does not start: {first_sentence(error)}.") from None

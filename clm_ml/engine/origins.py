@@ -12,6 +12,7 @@ import pyarrow as pa
 from clm_ml.config import Config, Table
 from clm_ml.engine.expression import as_literal, quoted
 from clm_ml.engine.language import OF_THE_CONFIG, Language
+from clm_ml.engine.plans import refuse_other_than_tables
 from clm_ml.engine.postgres import Stream, is_postgres, stream
 from clm_ml.engine.sources import Source, files_to_sql, find_files, is_text, names_a_table, table_to_sql
 from clm_ml.engine.words import first_sentence, in_words
@@ -99,7 +100,7 @@ class Origins(Language):
             return self._query(table.query, f"{key}.query")
         source = str(table.source)
         if config.engine != "duckdb" and names_a_table(source):
-            return self._described(table_to_sql(source, f"{key}.source", self.rows))
+            return self._of_tables(table_to_sql(source, f"{key}.source", self.rows), f"{key}.source")
         files = find_files(config.path(source), config.home, f"{key}.source")
         asked = [file for file in files if str(file) not in but]
         rows = files_to_sql(asked or files[:1], f"{key}.source")
@@ -109,10 +110,15 @@ class Origins(Language):
         try:
             kinds = [statement.type for statement in self._connection.extract_statements(query)]
             if kinds == [duckdb.StatementType.SELECT]:
-                return self._described(f"SELECT * FROM (\n{query.strip().rstrip(';')}\n)")
+                return self._of_tables(f"SELECT * FROM (\n{query.strip().rstrip(';')}\n)", where)
         except OF_THE_CONFIG as error:
             raise ConfigError(f"{where}: {first_sentence(error)}.") from None
         raise ConfigError(f"{where}: this must be one SELECT.")
+
+    def _of_tables(self, sql: str, where: str) -> Source:
+        """Describe a query or a view that reads tables; a view may lie in a file that came from elsewhere."""
+        refuse_other_than_tables(sql, where, self.asked)
+        return self._described(sql)
 
     def _streamed(self, rows: Stream) -> Source:
         name, given = f"kept_{self._next()}", f"given_{self._next()}"

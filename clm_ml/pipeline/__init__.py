@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from clm_ml.pipeline.delivering import choose_destinations, confirm_delivered
     from clm_ml.pipeline.describing import Described, describe
     from clm_ml.pipeline.exporting import Exported, export
+    from clm_ml.pipeline.forgetting import Forgot, forget
     from clm_ml.pipeline.listing import Listed, rank
     from clm_ml.pipeline.measuring import MeasuredCampaigns, measure_campaigns
     from clm_ml.pipeline.measuring_stages import Staged, cohorts, kpis, measure_stages
@@ -26,6 +27,7 @@ __all__ = [
     "Checked",
     "Described",
     "Exported",
+    "Forgot",
     "LearnedUplift",
     "Listed",
     "MeasuredCampaigns",
@@ -43,6 +45,7 @@ __all__ = [
     "customer",
     "describe",
     "export",
+    "forget",
     "kpis",
     "learn_from_campaigns",
     "measure_campaigns",
@@ -65,6 +68,7 @@ _HOMES = {
     "delivering": ("choose_destinations", "confirm_delivered"),
     "describing": ("Described", "describe"),
     "exporting": ("Exported", "export"),
+    "forgetting": ("Forgot", "forget"),
     "listing": ("Listed", "rank"),
     "measuring": ("MeasuredCampaigns", "measure_campaigns"),
     "measuring_stages": ("Staged", "cohorts", "kpis", "measure_stages"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -88,6 +88,9 @@ def _names(tables: Tables) -> list[str]:
 
 def _of_ledger(name: str, ledger: Ledger, config: Config) -> Assigned:
     rows = ledger.assignments(name)
+    if rows.empty:
+        raise CampaignError(f"everyone in campaign {name!r} was forgotten, so there is nobody to measure it by.")
+    forgotten = _tell_forgotten(ledger.forgotten(name))
     customers = pd.DataFrame(
         {
             "customer_id": rows["customer_id"],
@@ -103,9 +106,15 @@ def _of_ledger(name: str, ledger: Ledger, config: Config) -> Assigned:
         told = (
             f"the whole programme: all campaigns together, {times:,.2f} contacts a customer, against nobody contacted."
         )
-        return Assigned(name, customers, {CONTACT: times * config.list.contact_cost}, (told,))
+        return Assigned(name, customers, {CONTACT: times * config.list.contact_cost}, (told, *forgotten))
     arms = [arm for arm in customers["arm"].unique() if arm != HOLDOUT]
-    return Assigned(name, customers, dict.fromkeys(arms, config.list.contact_cost))
+    return Assigned(name, customers, dict.fromkeys(arms, config.list.contact_cost), forgotten)
+
+
+def _tell_forgotten(counts: Mapping[str, int]) -> tuple[str, ...]:
+    """Say how many were forgotten, in which arms: what they ordered nobody can tell, in neither."""
+    told = " and ".join(f"{count:,} of {arm}" for arm, count in counts.items())
+    return (f"forgotten since, so that they do not count: {told}.",) if counts else ()
 
 
 def _with_plays(rows: pd.DataFrame) -> pd.Series[str]:

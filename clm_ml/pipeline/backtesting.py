@@ -120,6 +120,7 @@ def backtest(
     figures = _figures(config, judged, said)
     plots = _plots(said, figures, config)
     facts = {name: figures[name] for name in ("project", "horizon_days", "as_ofs")}
+    facts["delete_after"] = config.list.delete_after(date_of(days[-1]))
     with new_box(out, "backtest", facts, force=force, private=True) as hidden:
         (hidden / "backtest.json").write_text(json_text(figures), encoding="utf-8")
         rows = pa.Table.from_pandas(said, preserve_index=False)

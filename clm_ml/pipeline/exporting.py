@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -180,7 +180,7 @@ def _ledger_rows(
             "assigned_at": day.isoformat(),
             "sent_on": day.isoformat(),
             "horizon_days": config.task.horizon_days,
-            "delete_after": _delete_after(day, config),
+            "delete_after": config.list.delete_after(day),
             "play": customers["customer_id"].map(plays),
         }
     )
@@ -224,10 +224,6 @@ def _facts(box: Box, listed: Listed, config: Config) -> dict[str, Any]:
         "suppressed": listed.suppressed.facts(),
         "list": config.list.model_dump(mode="json", exclude={"ledger", "suppress"}),
         "promise": listed.promise.facts(),
-        "delete_after": _delete_after(day, config),
+        "delete_after": config.list.delete_after(day),
         "scores": dict(box.facts),
     }
-
-
-def _delete_after(day: date, config: Config) -> str:
-    return (day + timedelta(days=config.list.delete_after_days)).isoformat()

@@ -24,10 +24,13 @@ from clm_ml.pipeline.reading import find_reading
 from clm_ml.pipeline.suppressing import Suppressed, find_suppressed
 from clm_ml.plots import plot_list
 from clm_ml.ranking import Floats, Ranked, find_forbidden, find_wanted, rank_customers
-from clm_ml.tables import Tables
+from clm_ml.tables import Forgotten, Tables, read_forgotten
 from clm_ml.timeline import parse_day
 
 __all__ = ["Candidates", "Listed", "arms_of", "find_candidates", "listed_of", "plays_of", "rank", "share_to_hold_out"]
+
+#: Gives frames of scores, anew each time it is called.
+Scores = Callable[[], Iterable[pd.DataFrame]]
 
 COLUMNS = [
     "rank", "customer_id", "campaign", "arm", "segment", "phase", "play", "churn_probability",
@@ -119,7 +122,7 @@ class Candidates:
 
 
 def find_candidates(
-    scores: Callable[[], Iterable[pd.DataFrame]],
+    scores: Scores,
     as_of: str,
     tables: Tables,
     config: Config,
@@ -132,6 +135,7 @@ def find_candidates(
     `scores` gives the frames anew each time it is called: they are gone through once more where uplift is asked.
     """
     suppressed, consent, members = find_suppressed(config, tables), find_consent(tables), ledger.arms(campaign)
+    scores = _of_others(scores, read_forgotten(config))
     proved = Proved() if uplift is None else _proved(uplift, scores(), as_of, tables, config, suppressed, consent)
     ranked = rank_customers(
         scores(),
@@ -151,6 +155,13 @@ def find_candidates(
     if suppressed.rows and not ranked.dropped.get("suppressed"):
         warnings.append(f"list.suppress has {suppressed.told()}, and nobody who is scored is among them: look at it.")
     return Candidates(ranked, suppressed, proved, (*warnings, *proved.warnings))
+
+
+def _of_others(scores: Scores, forgotten: Forgotten) -> Scores:
+    """Leave the forgotten out of scores that were made before they were."""
+    if not forgotten.digests:
+        return scores
+    return lambda: (part[~part["customer_id"].map(forgotten.holds)] for part in scores())
 
 
 def _proved(

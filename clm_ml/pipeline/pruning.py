@@ -1,4 +1,4 @@
-"""Prune: what is to be deleted by a day goes, from list boxes, from what was delivered, and from the ledger.
+"""Prune: what is to be deleted by a day goes, from boxes, from what was delivered, and from the ledger.
 
 A campaign goes whole, once the last of its rows may go and its last horizon has ended: half of it could not be
 measured, and whoever was forgotten might be assigned to the other arm. The ledger goes last, so that a run that is
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,8 @@ from clm_ml.timeline import date_of, parse_day
 
 __all__ = ["Pruned", "prune"]
 
-#: What a list box is called once it is empty.
-KIND = "pruned list"
+#: The kinds of boxes that hold people and say until when; one that is empty is called a pruned one.
+KINDS = ("list", "scores", "backtest")
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Pruned:
         as_of: the day.
         is_done: False if it was only looked at.
         campaigns: a row a campaign of the ledger, as `Ledger.terms` tells them, and `is_due`.
-        boxes: list boxes that were due, by place, and how many files they had.
+        boxes: boxes that were due, by place, and how many files they had.
         delivered: rows removed of what each destination was delivered.
         warnings: what is due and stays, and why.
     """
@@ -62,14 +63,15 @@ class Pruned:
 def prune(config: Config, as_of: str, folders: Sequence[Path] = (), *, dry_run: bool = False) -> Pruned:
     """Remove what is due when `as_of` begins: whatever is to be deleted after an earlier day.
 
-    Of a list box its manifest stays, which tells of nobody; of a campaign how many were in each arm. Afterwards it can
-    be neither measured nor exported again. While a campaign's horizon is running it stays, and so do its list boxes.
+    Of a box of a list, scores or a backtest its manifest stays, which tells of nobody; of a campaign how many were in
+    each arm. Afterwards it can be neither measured nor exported again. While a campaign's horizon is running it stays,
+    and so do its list boxes.
     What destinations were delivered is forgotten of campaigns that are gone, and of whoever was told to be out of one.
 
     Args:
         config: whose ledger and memory it is.
         as_of: the day; no clock is read.
-        folders: where list boxes lie, at any depth.
+        folders: where boxes lie, at any depth.
         dry_run: whether to look only.
 
     Raises:
@@ -92,13 +94,13 @@ def prune(config: Config, as_of: str, folders: Sequence[Path] = (), *, dry_run: 
 
 
 def _due_boxes(folders: Sequence[Path], day: str, running: Collection[str]) -> tuple[list[Box], list[str]]:
-    """Find the list boxes that are due, and say which cannot be emptied since they are not what was written."""
+    """Find the boxes that are due, and say which cannot be emptied since they are not what was written."""
     due, damaged = [], []
-    for folder in folders:
-        for place, facts in find_boxes(folder, "list"):
+    for folder, kind in product(folders, KINDS):
+        for place, facts in find_boxes(folder, kind):
             if str(facts.get("delete_after", day)) < day and facts.get("campaign") not in running:
                 try:
-                    due.append(open_box(place, "list"))
+                    due.append(open_box(place, kind))
                 except ArtifactError as error:
                     damaged.append(f"{error} It is due: remove it by hand.")
     return due, damaged
@@ -106,7 +108,7 @@ def _due_boxes(folders: Sequence[Path], day: str, running: Collection[str]) -> t
 
 def _empty(box: Box, day: str) -> None:
     """Put a box without files in its place, with what its manifest told."""
-    with new_box(box.folder, KIND, {**box.facts, "pruned_on": day}, force=True, private=True):
+    with new_box(box.folder, f"pruned {box.kind}", {**box.facts, "pruned_on": day}, force=True, private=True):
         pass
 
 

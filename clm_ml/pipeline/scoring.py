@@ -97,6 +97,7 @@ def score(
             "at": place if place.startswith("models:/") else str(box.resolve()),
             "facts": dict(open_box(box, BOX_KIND).facts),
         },
+        "delete_after": config.list.delete_after(date_of(day)),
         "scores_of": config.list.scores_of,
         "not_scored": not_scored,
     }

@@ -6,7 +6,7 @@ has a repeated person. What is passed over is the share of rejected rows, which 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -16,15 +16,18 @@ from clm_ml.config import COLUMNS, Config, Table
 from clm_ml.engine import AnyEngine, Engine, open_engine
 from clm_ml.errors import DataError
 from clm_ml.progress import Progress, silent
+from clm_ml.tables.columns import ours
 from clm_ml.tables.door import Door, first_day, ids_known_by, judge, open_door
+from clm_ml.tables.forgotten import pass_over, read_forgotten
 from clm_ml.tables.reading import as_tables, find_complete_until, read_tables
 from clm_ml.tables.validated import Tables
 from clm_ml.timeline import date_of
 
-__all__ = ["read_customer", "refuse_unknown"]
+__all__ = ["find_known", "read_customer", "refuse_unknown"]
 
 #: The tables that tell of customers.
 _THEIRS = tuple(name for name, (needed, _) in COLUMNS.items() if "customer_id" in needed)
+_WHO = ours("customer_id")
 
 
 def read_customer(config: Config, customer_id: str, as_of: int | None = None, progress: Progress = silent) -> Tables:
@@ -51,7 +54,7 @@ def read_customer(config: Config, customer_id: str, as_of: int | None = None, pr
     for name, plan in _plans(config).items():
         progress(f"reading {name}", 0, 1)
         source = engine.source(name, plan, config, customer=customer_id)
-        doors[name] = open_door(name, plan, source, engine)
+        doors[name] = open_door(name, plan, pass_over(read_forgotten(config), name, plan, source, engine), engine)
         judged[name] = judge(doors[name], until)
     counts = {name: found.counts for name, found in judged.items()}
     own = counts["orders"].first_day
@@ -59,6 +62,25 @@ def read_customer(config: Config, customer_id: str, as_of: int | None = None, pr
         whole = first_day(_whole_door(config, engine, "orders"), until)
         counts["orders"] = replace(counts["orders"], first_day=until if whole is None else whole)
     return as_tables(config, doors, judged, counts, until, warnings)
+
+
+def find_known(config: Config, customer_ids: Collection[str]) -> frozenset[str]:
+    """Tell whom of some people the tables have a row of, used or not, or had before they were forgotten.
+
+    Raises:
+        DataError, ConfigError: as `read_tables`, where a table cannot be read.
+    """
+    engine, missing = open_engine(config), {*customer_ids}
+    for name, plan in _plans(config).items():
+        source, where = engine.source(name, plan, config), f"tables.{name}.columns.customer_id"
+        sql = engine.expression(plan.columns["customer_id"], source, where)
+        who = engine.beside(source, {_WHO: engine.as_id(sql, engine.kind_of(sql, source, where))}).select(_WHO)
+        found = engine.collect(who.filter(nw.col(_WHO).is_in(sorted(missing))).unique(_WHO))
+        missing -= {*found.column(0).to_pylist()}
+        if not missing:
+            break
+    engine.close()
+    return frozenset(customer_ids) - missing
 
 
 def refuse_unknown(config: Config, tables: Tables, as_of: int) -> None:
@@ -90,7 +112,8 @@ def _whole_doors(config: Config, engine: AnyEngine) -> dict[str, Door]:
 
 def _whole_door(config: Config, engine: AnyEngine, name: str) -> Door:
     plan = config.tables.named()[name]
-    return open_door(name, plan, engine.source(name, plan, config), engine)
+    source = engine.source(name, plan, config)
+    return open_door(name, plan, pass_over(read_forgotten(config), name, plan, source, engine), engine)
 
 
 def _of_all(tables: Tables, customer_id: str) -> Tables:

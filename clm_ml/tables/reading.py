@@ -10,6 +10,7 @@ from clm_ml.engine import AnyEngine, open_engine
 from clm_ml.errors import DataError
 from clm_ml.progress import Progress, silent
 from clm_ml.tables.door import Door, Judged, judge, last_day, open_door
+from clm_ml.tables.forgotten import pass_over, read_forgotten
 from clm_ml.tables.validated import Counts, Doubt, Earlier, Tables
 from clm_ml.timeline import date_of, day_of
 
@@ -25,7 +26,7 @@ def read_tables(
     progress: Progress = silent,
     **frames: Any,
 ) -> Tables:
-    """Read and validate the inputs of a project.
+    """Read and validate the inputs of a project, but for the rows of people whom it has forgotten.
 
     Args:
         config: the project.
@@ -46,13 +47,13 @@ def read_tables(
     unknown = [name for name in frames if name not in plans]
     if unknown:
         raise DataError(f"a frame was given for {unknown[0]}, but the config maps no columns of it.")
-    doors: dict[str, Door] = {}
+    forgotten, doors = read_forgotten(config), dict[str, Door]()
     for name, plan in plans.items():
         if name in frames:
             source = engine.frame(name, frames[name], plan)
         else:
             source = engine.source(name, plan, config, earlier[name].files if name in earlier else ())
-        doors[name] = open_door(name, plan, source, engine)
+        doors[name] = open_door(name, plan, pass_over(forgotten, name, plan, source, engine), engine)
     complete_until, warnings = find_complete_until(config, doors, earlier)
     judged = {name: _judged(door, complete_until, progress) for name, door in doors.items()}
     counts = {name: found.counts for name, found in judged.items()}

@@ -1,6 +1,6 @@
-"""The model as MLflow serves it: a script that reads the model box and scores rows of features.
+"""The model as MLflow serves it: reads the model box and scores rows of features.
 
-MLflow runs this file when it loads a registered model, so what is loaded is this package's code and the box's text.
+A registered model names this room and carries no code of its own: what runs is the package that is installed.
 """
 
 from __future__ import annotations
@@ -9,24 +9,21 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from mlflow.models import set_model
-from mlflow.pyfunc.model import PythonModel
 
 from clm_ml.errors import ModelError
-from clm_ml.model import QUANTILES, load_model
+from clm_ml.model import QUANTILES, Model, load_model
 from clm_ml.tracking.store import OUTPUTS
 
 __all__ = ["ServedModel"]
 
 
-class ServedModel(PythonModel):
+class ServedModel:
     """Scores rows of features, as `clm_ml.describe` gives them; says no reasons, because they are costly."""
 
-    def load_context(self, context: Any) -> None:
-        """Read the box that was logged with the model."""
-        self._model = load_model(Path(context.artifacts["box"]))
+    def __init__(self, model: Model) -> None:
+        self._model = model
 
-    def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:  # noqa: ARG002
+    def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:  # noqa: ARG002
         """Give each row's customer_id, segments now and ahead, probabilities, values and days of the next order."""
         scores = self._model.score(_as_numbers(model_input, self._model.numbers()), reasons=False)
         return _as_answer(scores)
@@ -53,4 +50,6 @@ def _as_numbers(rows: Any, columns: list[str]) -> pd.DataFrame:
         raise ModelError("every feature must be a number or null in every row.") from None
 
 
-set_model(ServedModel())
+def _load_pyfunc(path: str) -> ServedModel:
+    """Read the box that was logged with the model; MLflow asks for this by name."""
+    return ServedModel(load_model(Path(path)))

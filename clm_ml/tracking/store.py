@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ from clm_ml.model import BECOMES, QUANTILES
 __all__ = ["OUTPUTS", "Run", "Tracked", "fetch_box", "log_backtest", "log_run"]
 
 _SQLITE = "sqlite:///"
+#: The folder of a registered model in which MLflow keeps what was logged with it.
+_BOX = "data"
 
 #: What the served model gives back, and MLflow's type of it.
 OUTPUTS = (
@@ -162,7 +165,7 @@ def fetch_box(config: Config, uri: str) -> Path:
             folder = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri))
         except mlflow.MlflowException:
             raise missing from None
-        boxes = [path.parent for path in (folder / "artifacts").glob("*/manifest.json")]
+        boxes = [path.parent for path in (folder / _BOX).glob("*/manifest.json")]
         if not boxes:
             raise ModelError(f"{uri} was not logged by clm-ml: it holds no model box.")
         return boxes[0]
@@ -174,8 +177,8 @@ def _log_model(mlflow: Any, run: Run) -> Any:
         warnings.filterwarnings("ignore", message=".*input example was not provided")
         return mlflow.pyfunc.log_model(
             name="model",
-            python_model=str(Path(__file__).with_name("served.py")),
-            artifacts={"box": str(run.box)},
+            loader_module=f"{__package__}.served",
+            data_path=str(run.box),
             signature=_signature(run.columns),
             pip_requirements=[f"clm-ml=={version('clm-ml')}"],
         )
@@ -199,7 +202,8 @@ def _experiment(mlflow: Any, config: Config) -> str:
         return str(known.experiment_id)
     beside, uri = None, _placed(config)
     if uri.startswith(_SQLITE):
-        beside = (Path(uri.removeprefix(_SQLITE)).parent / "mlartifacts" / name).as_uri()
+        folder = re.sub(r"[^\w. -]|^[. ]+", "_", name)  # a name with a slash or dots would lead out of it
+        beside = (Path(uri.removeprefix(_SQLITE)).parent / "mlartifacts" / folder).as_uri()
     return str(mlflow.create_experiment(name, artifact_location=beside))
 
 

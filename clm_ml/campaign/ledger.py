@@ -1,33 +1,25 @@
-"""Who is held out, who is spoken for, and the ledger that remembers it.
+"""The ledger: who was assigned to which arm of which campaign, who is spoken for, and how many were forgotten.
 
-Arms are a function of the campaign's name and the customer's id, and the ledger wins over computing them again: a
-campaign listed twice has the same arms, and whoever joins it later moves nobody.
+It wins over computing arms again: a campaign listed twice has the same arms.
 """
 
 from __future__ import annotations
 
-import hashlib
-import re
+import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 
+from clm_ml.campaign.arms import CONTACT, HOLDOUT, UNIVERSAL
 from clm_ml.engine import BATCH_ROWS
 from clm_ml.errors import CampaignError
 
-__all__ = [
-    "CONTACT", "HOLDOUT", "UNIVERSAL", "Ledger", "assign_arms", "assign_plays", "open_ledger", "place_of",
-    "refuse_bad_name",
-]  # fmt: skip
+__all__ = ["Ledger", "open_ledger"]
 
-CONTACT, HOLDOUT = "contact", "holdout"
-
-#: The whole programme as a campaign of the ledger, in which somebody is held out of all others.
-UNIVERSAL = "universal"
 _WAIT_SECONDS = 30.0
 
 _SCHEMA = """
@@ -46,87 +38,20 @@ CREATE TABLE IF NOT EXISTS pruned (
     PRIMARY KEY (campaign, arm)
 ) WITHOUT ROWID
 """
+_FORGOTTEN = """
+CREATE TABLE IF NOT EXISTS forgotten (
+    campaign TEXT NOT NULL, arm TEXT NOT NULL, share REAL NOT NULL, sent_on TEXT NOT NULL,
+    horizon_days INTEGER NOT NULL, delete_after TEXT NOT NULL, customers INTEGER NOT NULL,
+    PRIMARY KEY (campaign, arm, share, sent_on, horizon_days, delete_after)
+) WITHOUT ROWID
+"""
+#: What is remembered of whoever was forgotten: to which arm how many were assigned, and for how long that counts.
+_COUNTED = "campaign, arm, share, sent_on, horizon_days, delete_after"
+_THEIRS = "assignments WHERE customer_id IN (SELECT value FROM json_each(?))"
 COLUMNS = (
     "campaign", "customer_id", "arm", "share", "stratum", "rank", "score", "ranked_by", "assigned_at", "sent_on",
     "horizon_days", "delete_after", "play",
 )  # fmt: skip
-
-
-def place_of(campaign: str, customer_id: str) -> float:
-    """Place a customer between 0 and 1 for one campaign, the same for ever.
-
-    >>> round(place_of("autumn", "12346"), 6)
-    0.635471
-    """
-    return int(hashlib.sha256(f"{campaign}|{customer_id}".encode()).hexdigest()[:16], 16) / 2**64
-
-
-def assign_arms(
-    customer_ids: Sequence[str],
-    strata: Sequence[str],
-    campaign: str,
-    share: float,
-    assignment: Literal["blocks", "hash"] = "blocks",
-) -> list[str]:
-    """Assign each customer of a ranked list to be contacted or held out.
-
-    `blocks`: within each stratum, along the ranking, of every 1/share customers the one with the lowest place is held
-    out; in the last, incomplete block whoever has a place below the share. So the share is exact at every rank, and the
-    arms are alike in score. `hash`: held out is whoever has a place below the share.
-
-    Args:
-        customer_ids: in the order of their rank.
-        strata: the stratum of each.
-        campaign: its name; another campaign holds out others.
-        share: of customers to hold out, from 0 to below 1.
-        assignment: blocks for a list that is sent once, hash for one that is always on.
-    """
-    places = [place_of(campaign, customer) for customer in customer_ids]
-    if assignment == "hash" or share == 0:
-        return [HOLDOUT if place < share else CONTACT for place in places]
-    arms = [CONTACT] * len(places)
-    for stratum in dict.fromkeys(strata):
-        members = [place for place, name in enumerate(strata) if name == stratum]
-        for held in _held_out(members, places, share):
-            arms[held] = HOLDOUT
-    return arms
-
-
-def _held_out(members: Sequence[int], places: Sequence[float], share: float) -> Iterator[int]:
-    """Choose in blocks whose ends are whole multiples of 1/share, so that any share comes out exact."""
-    start, block = 0, 1
-    while (end := round(min(block / share, len(members) + 1))) <= len(members):
-        yield min(members[start:end], key=lambda member: places[member])
-        start, block = end, block + 1
-    yield from (member for member in members[start:] if places[member] < share)
-
-
-def assign_plays(customer_ids: Sequence[str], strata: Sequence[str], campaign: str, plays: int) -> list[int]:
-    """Assign each customer to contact one of so many plays, by its number from 1 on.
-
-    Within each stratum, along the ranking, of as many customers as there are plays each gets another one, in the order
-    of their places; so plays reach customers who are alike in score.
-
-    Args:
-        customer_ids: those to contact, in the order of their rank.
-        strata: the stratum of each.
-        campaign: its name; another campaign assigns others.
-        plays: how many there are.
-
-    >>> sorted(assign_plays(["c1", "c2", "c3", "c4"], ["at_risk"] * 4, "autumn", 2)[:2])
-    [1, 2]
-    """
-    places = [place_of(f"{campaign}|play", customer) for customer in customer_ids]
-    assigned = [1] * len(places)
-    for stratum in dict.fromkeys(strata):
-        members = [place for place, name in enumerate(strata) if name == stratum]
-        for start in range(0, len(members), plays):
-            block = members[start : start + plays]
-            for number, member in enumerate(sorted(block, key=lambda each: places[each])):
-                # In the last, incomplete block the place itself chooses: else the first plays would get more.
-                whole = len(block) == plays
-                assigned[member] = 1 + (number if whole else int(places[member] * plays))
-    return assigned
 
 
 class Ledger:
@@ -147,7 +72,7 @@ class Ledger:
 
     def campaigns(self) -> list[str]:
         """List the campaigns there are, in the order of the alphabet."""
-        rows = self._connection.execute("SELECT DISTINCT campaign FROM assignments ORDER BY campaign")
+        rows = self._connection.execute(f"SELECT DISTINCT campaign FROM ({self._counted()}) ORDER BY campaign")
         return [name for (name,) in rows.fetchall()]
 
     def assignments(self, campaign: str) -> pd.DataFrame:
@@ -220,22 +145,25 @@ class Ledger:
     def terms(self) -> pd.DataFrame:
         """Tell of each campaign, in the order of the alphabet, how many it has and how long they are to be kept.
 
+        Those who were forgotten count: they were assigned, and how many they were is kept as long.
+
         Columns: campaign, customers, held_out, delete_first and delete_last (the first and the last `delete_after`),
         ends_on, the day its last horizon ends, and goes_on, the day from which it may go: after the last `delete_after`
         and the last horizon. All days are ISO.
         """
         columns = ("campaign", "customers", "held_out", "delete_first", "delete_last", "ends_on", "goes_on")
         rows = self._connection.execute(
-            "SELECT *, max(date(delete_last, '1 day'), ends_on) FROM (SELECT campaign, count(*), sum(arm = ?), "
+            "SELECT *, max(date(delete_last, '1 day'), ends_on) FROM "
+            "(SELECT campaign, sum(customers), sum(customers * (arm = ?)), "
             "min(delete_after), max(delete_after) AS delete_last, "
             "max(date(sent_on, horizon_days || ' days')) AS ends_on "
-            "FROM assignments GROUP BY campaign ORDER BY campaign)",
+            f"FROM ({self._counted()}) GROUP BY campaign ORDER BY campaign)",
             (HOLDOUT,),
         )
         return pd.DataFrame(rows.fetchall(), columns=list(columns))
 
     def forget(self, campaigns: Sequence[str], day: str) -> None:
-        """Remove campaigns whole, all or none, and keep how many were in each arm.
+        """Remove campaigns whole, all or none, and keep how many were in each arm, ever: names may come again.
 
         SQLite only marks rows as free; here they are overwritten too.
 
@@ -250,16 +178,57 @@ class Ledger:
             terms = self.terms()
             for name in terms.loc[(terms["goes_on"] <= day) & terms["campaign"].isin(campaigns), "campaign"]:
                 self._connection.execute(
-                    "INSERT OR REPLACE INTO pruned SELECT campaign, arm, count(*), ? FROM assignments "
-                    "WHERE campaign = ? GROUP BY campaign, arm",
+                    f"INSERT INTO pruned SELECT campaign, arm, sum(customers), ? FROM ({self._counted()}) "
+                    "WHERE campaign = ? GROUP BY campaign, arm ON CONFLICT (campaign, arm) DO UPDATE SET "
+                    "customers = customers + excluded.customers, pruned_on = excluded.pruned_on",
                     (day, name),
                 )
-                self._connection.execute("DELETE FROM assignments WHERE campaign = ?", (name,))
+                for table in ("assignments", *(["forgotten"] if self._has("forgotten") else [])):
+                    self._connection.execute(f"DELETE FROM {table} WHERE campaign = ?", (name,))
+
+    def of_people(self, customer_ids: Collection[str]) -> pd.DataFrame:
+        """Give the rows of some people: campaign, arm and customer_id, in the order of the alphabet."""
+        columns = ["campaign", "arm", "customer_id"]
+        asked = f"SELECT {', '.join(columns)} FROM {_THEIRS} ORDER BY 1, 2, 3"
+        return pd.DataFrame(self._connection.execute(asked, (json.dumps([*customer_ids]),)).fetchall(), columns=columns)
+
+    def forget_people(self, customer_ids: Collection[str]) -> None:
+        """Remove every row of some people, all or none, and keep how many were in which arm of each campaign.
+
+        As in `forget`, rows are overwritten.
+        """
+        self._connection.execute("PRAGMA secure_delete = ON")
+        people = (json.dumps([*customer_ids]),)
+        with self._connection:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.execute(_FORGOTTEN)
+            self._connection.execute(
+                f"INSERT INTO forgotten SELECT {_COUNTED}, count(*) FROM {_THEIRS} GROUP BY {_COUNTED} "
+                f"ON CONFLICT ({_COUNTED}) DO UPDATE SET customers = customers + excluded.customers",
+                people,
+            )
+            self._connection.execute(f"DELETE FROM {_THEIRS}", people)
+
+    def forgotten(self, campaign: str) -> dict[str, int]:
+        """Tell how many were forgotten of those assigned in a campaign, by arm."""
+        if not self._has("forgotten"):
+            return {}
+        asked = "SELECT arm, sum(customers) FROM forgotten WHERE campaign = ? GROUP BY arm ORDER BY arm"
+        return dict(self._connection.execute(asked, (campaign,)).fetchall())
+
+    def _counted(self) -> str:
+        """Give everyone ever assigned, a row or several of them a row, as a query."""
+        rows = f"SELECT {_COUNTED}, 1 AS customers FROM assignments"
+        return f"{rows} UNION ALL SELECT {_COUNTED}, customers FROM forgotten" if self._has("forgotten") else rows
+
+    def _has(self, table: str) -> bool:
+        """Say whether there is a table: those that came later are made when they are needed."""
+        there = "SELECT 1 FROM sqlite_master WHERE name = ?"
+        return self._connection.execute(there, (table,)).fetchone() is not None
 
     def pruned(self) -> dict[str, str]:
         """Tell the campaigns that were removed, and on which day (ISO)."""
-        there = "SELECT 1 FROM sqlite_master WHERE name = 'pruned'"  # a ledger of which nothing was removed has none
-        if self._connection.execute(there).fetchone() is None:
+        if not self._has("pruned"):
             return {}
         return dict(
             self._connection.execute("SELECT campaign, max(pruned_on) FROM pruned GROUP BY campaign").fetchall()
@@ -319,19 +288,3 @@ def _place(path: Path, only_look: bool) -> str:
 
 def _unusable(path: Path, why: object) -> CampaignError:
     return CampaignError(f"the ledger {path} cannot be used ({why}); nothing was assigned.")
-
-
-def refuse_bad_name(campaign: str) -> None:
-    """Refuse a name that cannot be told apart in files and CRMs.
-
-    Raises:
-        CampaignError: if it is empty, too long, or has other than letters, digits, spaces, `.`, `_` and `-`; or is the
-            programme's.
-    """
-    if campaign.casefold() == UNIVERSAL:
-        raise CampaignError(f"{UNIVERSAL!r} is the name of the whole programme in the ledger; choose another.")
-    letters = re.sub(r"[ ._-]", "", campaign)
-    if not letters.isalnum() or len(campaign) > 100 or campaign != campaign.strip():
-        raise CampaignError(
-            "a campaign's name is at most 100 letters, digits, spaces, '.', '_' or '-'; choose another."
-        )

@@ -1,0 +1,92 @@
+"""Boxes written by earlier versions are read by this one, and those of later ones are refused with what to do."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import zipfile
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from clm_ml.artifacts import FORMAT, open_box
+from clm_ml.config import load_config
+from clm_ml.errors import ArtifactError
+from clm_ml.model import load_model
+from clm_ml.pipeline import confirm_delivered, forget, rank
+from clm_ml.pipeline.scores import scores_schema
+from clm_ml.tables import read_tables
+from clm_ml.uplift import load_uplift
+from tests.boxes.write import HERE, told
+from tests.test_delivering import draw_people, draw_shop
+
+FORMATS = sorted(HERE.glob("format-*"))
+KINDS = ("backtest", "list", "measurement", "model", "scores", "transitions", "uplift")
+
+
+@pytest.fixture(scope="module", params=FORMATS, ids=lambda home: home.name)
+def stored(request, tmp_path_factory):
+    """Unpack the boxes of one format."""
+    folder = tmp_path_factory.mktemp(request.param.name)
+    for kept in request.param.glob("*.zip"):
+        with zipfile.ZipFile(kept) as file:
+            file.extractall(folder)
+    shutil.copy(request.param / "told.json", folder)
+    return folder
+
+
+def test_there_are_boxes_of_every_format_that_was_ever_written():
+    assert [home.name for home in FORMATS] == [f"format-{number}" for number in range(1, FORMAT + 1)]
+    assert sum(path.stat().st_size for home in FORMATS for path in home.iterdir()) < 200_000 * FORMAT
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_stored_box_is_whole_and_of_its_kind(kind, stored):
+    assert open_box(stored / kind, kind).facts
+
+
+def test_a_stored_model_says_what_it_said(stored):
+    said, before = told(load_model(stored / "model")), json.loads((stored / "told.json").read_text())
+    assert len(said) == len(before) == 4
+    for row, earlier in zip(said, before, strict=True):
+        assert row == pytest.approx(earlier, abs=2e-6)
+
+
+def test_stored_scores_become_a_list(stored, tmp_path):
+    scores = pq.read_table(stored / "scores/scores.parquet").to_pandas()
+    assert {*scores_schema().names} == {*scores}
+    people = draw_people(sorted(scores["customer_id"]), len(scores))
+    config = load_config(draw_shop(tmp_path, people, complete_until="2026-12-31"))
+    listed = rank(scores, read_tables(config), config, "winter")
+    assert len(listed.contact) > 0
+
+
+def test_a_stored_list_can_be_told_to_be_delivered_and_forgets(stored, tmp_path):
+    box = shutil.copytree(stored / "list", tmp_path / "list")
+    ids = pd.read_csv(box / "contact.csv", dtype=str)["customer_id"]
+    config = load_config(draw_shop(tmp_path, draw_people(ids.tolist(), len(ids))))
+    assert confirm_delivered(config, box) == {}
+    assert forget(config, [ids[0]], [box]).boxes[box] >= 1
+    assert ids[0] not in pd.read_csv(box / "contact.csv", dtype=str)["customer_id"].tolist()
+
+
+def test_stored_uplift_tells_effects(stored):
+    uplift = load_uplift(stored / "uplift")
+    low, high = uplift.effects(pd.DataFrame({"x": [-2.0, 2.0]}))
+    assert high > low
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_box_of_a_later_version_is_refused_with_what_to_do(kind, stored, tmp_path):
+    box = shutil.copytree(stored / kind, tmp_path / kind)
+    manifest = json.loads((box / "manifest.json").read_text())
+    (box / "manifest.json").write_text(json.dumps({**manifest, "format": FORMAT + 1, "digests": "sha3"}))
+    told = (
+        f"was written by a newer clm-ml (format {FORMAT + 1}); this one reads up to {FORMAT}: bring clm-ml up to date."
+    )
+    with pytest.raises(ArtifactError) as refused:
+        open_box(box, kind)
+    assert str(refused.value) == f"{box} {newer}; this one reads up to {FORMAT}: bring clm-ml up to date."
+    assert Path(box).exists()
