@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from clm_ml.segments import CutPoints
 __all__ = ["BOX_KIND", "load_model", "save_model"]
 
 BOX_KIND = "model"
+_REFERENCE = "reference.json"
 
 
 def save_model(model: Model, folder: Path) -> None:
@@ -50,6 +51,8 @@ def save_model(model: Model, folder: Path) -> None:
         content["segments"] = model.segments.facts()
     (folder / "model.json").write_text(json_text(content), encoding="utf-8")
     (folder / "evaluation.json").write_text(json_text(dict(model.facts)), encoding="utf-8")
+    if model.reference:
+        (folder / _REFERENCE).write_text(json_text(model.reference), encoding="utf-8")
 
 
 def load_model(folder: str | Path) -> Model:
@@ -62,7 +65,9 @@ def load_model(folder: str | Path) -> Model:
     try:
         content = json.loads(box.path("model.json").read_text(encoding="utf-8"))
         facts = json.loads(box.path("evaluation.json").read_text(encoding="utf-8"))
-        return _read(content, facts, box.folder)
+        place = box.path(_REFERENCE)  # older boxes have none
+        reference = json.loads(place.read_text(encoding="utf-8")) if place.exists() else {}
+        return replace(_read(content, facts, box.folder), reference=reference)
     except (AttributeError, KeyError, TypeError, ValueError, OSError) as error:
         raise ArtifactError(f"{folder} is no model this clm-ml can read ({type(error).__name__}).") from None
 

@@ -15,6 +15,7 @@ from clm_ml.evaluation import Verdict, judge_as_of, reliability
 from clm_ml.examples import Examples, collect_examples, refuse_short, training_as_ofs
 from clm_ml.keeping import Kept, read_kept_tables
 from clm_ml.model import BOX_KIND, Model, Tuned, learn, save_model, tune
+from clm_ml.monitoring import Sampled, arrived_by, count_training, values_of
 from clm_ml.pipeline.foresight import is_beaten
 from clm_ml.pipeline.judging import Judged, alarms, gate, judge
 from clm_ml.plots import plot_gains, plot_reliability
@@ -113,7 +114,7 @@ def _learn_and_judge(
     tables, config = kept.tables, kept.config
     day = tables.complete_until if as_of is None else parse_day(as_of)
     _refuse_late(day, tables.complete_until)
-    examples = _collected(kept, day, progress, closing)
+    examples, seen = _collected(kept, day, progress, closing)
     unjudged = _why_unjudged(config, tables.first_day, day)
     if unjudged is not None:
         if tune_minutes is not None:
@@ -121,7 +122,8 @@ def _learn_and_judge(
         progress("learning", 0, 1)
         model = learn(examples, config, tables.inputs)
         progress("learning", 1, 1)
-        return replace(model, facts=_facts(config, tables, examples, day, {"unjudged": unjudged}, None)), None, None
+        facts = _facts(config, tables, examples, day, {"unjudged": unjudged}, None)
+        return replace(model, facts=facts, reference=seen.told_by(model).facts()), None, None
     judged, tuned = _judged(examples, config, tables.inputs, tune_minutes, progress)
     facts, handed = _facts(config, tables, examples, day, dict(judged.facts), tuned), [examples]
     del examples  # whoever learns holds them alone, and can give them back
@@ -129,13 +131,19 @@ def _learn_and_judge(
     if model.next_segment is not None and is_beaten(judged.facts):
         model = replace(model, next_segment=model.next_segment.refused())
     progress("learning", 2, 2)
-    return replace(model, facts=facts), judged, tuned
+    return replace(model, facts=facts, reference=seen.told_by(model).facts()), judged, tuned
 
 
-def _collected(kept: Kept, day: int, progress: Progress, closing: bool) -> Examples:
-    """Collect what can be learned from on a day; the prepared tables are given back, and with `closing` the engine."""
-    as_ofs = training_as_ofs(kept.config, kept.tables.first_day, day)
+def _collected(kept: Kept, day: int, progress: Progress, closing: bool) -> tuple[Examples, Sampled]:
+    """Collect what can be learned from on a day, and count it; the prepared tables are given back.
+
+    With `closing` the engine is too.
+    """
+    config = kept.config
+    as_ofs = training_as_ofs(config, kept.tables.first_day, day)
     prepared = kept.prepare(progress)
+    arrived, _ = arrived_by(prepared, day, config.monitor.recent_days)
+    values = values_of(prepared, config.watched_attributes(), day, config.task.horizon_days)
     done = iter(range(1, len(as_ofs) + 1))
     progress("examples", 0, len(as_ofs))
 
@@ -143,9 +151,10 @@ def _collected(kept: Kept, day: int, progress: Progress, closing: bool) -> Examp
         progress("examples", next(done), len(as_ofs))
 
     when_read = kept.tables.engine.close if closing else lambda: None
-    return collect_examples(
-        prepared, kept.config, as_ofs, day, tick, with_open=True, giving_back=True, when_read=when_read
+    examples = collect_examples(
+        prepared, config, as_ofs, day, tick, with_open=True, giving_back=True, when_read=when_read
     )
+    return examples, count_training(examples, config.task, kept.tables.inputs, day, arrived, values)
 
 
 def _judged(
