@@ -43,7 +43,8 @@ def tell(shop: str, config: Config, days: dict[str, tuple[int, ...]], folder: Pa
     for trained_on, months in days.items():
         for told in watched(config, trained_on, months, folder / f"{shop} {trained_on}"):
             levels = Counter(finding.level for finding in told.findings)
-            named = "; ".join(f"{f.kind} {f.what} {f.value:.2f}" for f in told.findings if f.level != "silent" and f.value)
+            loud = [finding for finding in told.findings if finding.level != "silent"]
+            named = "; ".join(f"{one.level}: {one.kind} {one.what} {one.value or 0:.2f}" for one in loud)
             counts = f"{levels['alarm']} | {levels['notice']} | {len(told.findings)}"
             print(f"| {shop} | {trained_on} | {told.as_of} | {counts} | {named} |", flush=True)
 

@@ -62,7 +62,7 @@ class Monitor(Frozen):
     rejected_alarm: Share = Field(0.05, description="An alarm from this share on.")
     new_value_notice: Share = Field(
         0.01,
-        description="Told is a value of an attribute, such as a country, that training hardly knew, from this share on.",
+        description="Told is a value of an attribute, such as a country, that training hardly knew, from this share.",
     )
     new_value_alarm: Share = Field(0.03, description="An alarm from this share on.")
     level_notice: Times = Field(
@@ -79,7 +79,7 @@ class Monitor(Frozen):
     ece_alarm: Above = Field(0.06, description="An alarm from so far above on.")
     unit_times: Times = Field(
         5.0,
-        description="A drift by which the typical value became so many times larger, or smaller, looks like a new unit.",
+        description="A drift by which the typical value became so many times larger or smaller looks like a new unit.",
     )
     ordinary_times: Annotated[Number, Field(ge=1)] = Field(
         1.5, description="What two days of training as far apart differed by is ordinary, up to so many times."

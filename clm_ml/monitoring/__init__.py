@@ -9,7 +9,7 @@ from clm_ml.monitoring.attributes import Values, compare_attributes, values_of
 from clm_ml.monitoring.bins import Bins, by_chance, fit_bins, ordinary, psi
 from clm_ml.monitoring.drifting import Seen, compare_spreads
 from clm_ml.monitoring.findings import KINDS, LEVELS, Finding, in_order
-from clm_ml.monitoring.flowing import compare_rows
+from clm_ml.monitoring.flowing import Flow, compare_rows
 from clm_ml.monitoring.outcome import compare_outcomes, not_known_yet
 from clm_ml.monitoring.reference import (
     SCORE,
@@ -24,7 +24,8 @@ from clm_ml.monitoring.reference import (
 )
 
 __all__ = [
-    "KINDS", "LEVELS", "SCORE", "Arrived", "Bins", "Came", "Finding", "Reference", "Sampled", "Seen", "Spread", "Values", "active",
+    "KINDS", "LEVELS", "SCORE", "Arrived", "Bins", "Came", "Finding", "Flow", "Reference", "Sampled", "Seen", "Spread",
+    "Values", "active",
     "arrived_by", "by_chance", "compare_attributes", "compare_outcomes", "compare_rows", "compare_spreads",
     "count_training", "daily_rows", "fit_bins", "in_order", "not_known_yet", "ordinary", "psi", "read_reference",
     "spreads_of", "values_of",

@@ -13,7 +13,7 @@ import pandas as pd
 from clm_ml.snapshot import Prepared, orders_known_by
 from clm_ml.timeline import lookback
 
-__all__ = ["DELAYS", "Arrived", "arrived_by", "daily_rows", "rows_between"]
+__all__ = ["DELAYS", "Arrived", "arrived_by", "daily_rows", "rows_between", "table_of"]
 
 Frame = nw.LazyFrame[Any]
 
@@ -96,6 +96,16 @@ def rows_between(daily: pd.DataFrame, start: int, end: int) -> dict[str, int]:
     kinds = sorted(daily["kind"].unique())
     inside = daily[(daily["day"] >= start) & (daily["day"] < end)].groupby("kind")["rows"].sum()
     return {str(kind): int(inside.get(kind, 0)) for kind in kinds}
+
+
+def table_of(kind: str) -> str:
+    """Name the table that rows of a kind come from.
+
+    >>> [table_of(kind) for kind in ("returns", "event visit", "new customers")]
+    ['orders', 'events', 'customers']
+    """
+    known = {"orders": "orders", "returns": "orders", "contacts": "contacts", "new customers": "customers"}
+    return known.get(kind, "events")
 
 
 def _delays(prepared: Prepared, as_of: int, recent_days: int) -> dict[str, list[int]]:

@@ -13,7 +13,7 @@ __all__ = ["FEWEST", "Bins", "by_chance", "fit_bins", "ordinary", "psi", "season
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Ints = np.ndarray[Any, np.dtype[np.int64]]
-Counts = Sequence[int] | Ints
+Counts = Sequence[int] | Ints | Floats
 
 #: No bin is made for fewer people, and of fewer in one later nothing is kept but that they are few.
 FEWEST = 20
@@ -109,8 +109,8 @@ _LAST = 13
 def ordinary(counted: Mapping[int, Counts], apart: int) -> float:
     """Give the largest PSI between days of training about so many days apart, beyond what chance makes of it.
 
-    Of the last thirteen pairs as far apart as can be had; where all are nearer, it is thought to grow with the square of the
-    time between, as it does where a spread moves steadily. Nothing where there is but one day.
+    Of the last thirteen pairs as far apart as can be had; where all are nearer, it is thought to grow with the square
+    of the time between, as it does where a spread moves steadily. Nothing where there is but one day.
 
     >>> ordinary({0: [80, 20], 30: [80, 20], 60: [80, 20]}, apart=30)
     0.0

@@ -4,150 +4,153 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from clm_ml.config import Monitor
+from clm_ml.features import Feature
 from clm_ml.monitoring.bins import Counts, by_chance, ordinary, psi, season_of
-from clm_ml.monitoring.findings import Finding, Level, graded
-from clm_ml.monitoring.reference import Reference, Spread
+from clm_ml.monitoring.findings import THE_SEASON, Finding, Level, a_year_before, graded
+from clm_ml.monitoring.reference import Reference
 
 __all__ = ["Seen", "compare_spreads"]
 
-Floats = np.ndarray[Any, np.dtype[np.float64]]
-
-#: A year of whole weeks, and how near to a year before a day of training may lie to tell of its season.
-_YEAR, _NEAR = 364, 10
+#: What the shop itself sends is no drift, though a model may not know it: features of this theme are no alarm.
+_OWN_DOING = "campaigns"
 
 
 @dataclass(frozen=True)
 class Seen:
-    """How active customers are spread now: people in each bucket, and the typical value of each number.
+    """How active customers are spread now.
 
-    `features` and `scores` are by name, `typical` of both; `segments` counts people by segment.
+    Attributes:
+        counts: people in each bucket of the reference, by feature and score.
+        typical: the geometric mean of what is above zero, of the same.
+        segments: people by segment.
     """
 
-    features: Mapping[str, Counts]
-    scores: Mapping[str, Counts]
-    segments: Mapping[str, int]
+    counts: Mapping[str, Counts]
     typical: Mapping[str, float | None]
+    segments: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class _Grade:
+    """How far two spreads are apart, from where on that matters, what is usual, and whether a year ago did alike."""
+
+    level: Level
+    psi: float
+    threshold: float
+    usual: float
+    is_season: bool = False
+
+    @property
+    def words(self) -> str:
+        usually = f", where as far apart {self.usual:.2f} was ordinary" if self.usual > 0.01 else ""
+        return f"has drifted (PSI {self.psi:.2f}{usually})"
+
+    def finding(self, kind: str, what: str, words: str) -> Finding:
+        return Finding(kind, what, self.level, self.psi, self.threshold, words)
 
 
 def compare_spreads(
-    then: Reference, now: Seen, meanings: Mapping[str, str], as_of: int, limits: Monitor
+    then: Reference, now: Seen, features: Mapping[str, Feature], as_of: int, limits: Monitor
 ) -> Iterator[Finding]:
     """Compare each feature, each score and the segments with the day of learning.
 
     Args:
         then: the reference.
         now: what was counted for the scores.
-        meanings: of the features, in words.
+        features: what the features mean.
         as_of: the day of the scores.
         limits: from where on a difference is told.
     """
-    for name, spread in then.features.items():
-        if name not in now.features:
-            words = f"{name} ({meanings.get(name, name)}) cannot be computed any more: its table is not mapped."
-            yield Finding("feature", name, "alarm", None, None, words)
-        elif spread.counts:
-            words = f"{name} ({meanings.get(name, name)})"
-            yield _compared("feature", name, words, then, spread, now.features[name], now.typical[name], as_of, limits)
-    for name, spread in then.scores.items():
-        yield _compared("score", name, name, then, spread, now.scores[name], now.typical[name], as_of, limits)
+    lost = [name for name in then.features if name not in now.counts]
+    if lost:
+        few = f"{', '.join(lost[:3])}{' and others' if len(lost) > 3 else ''}"
+        words = (
+            f"{len(lost)} features cannot be computed any more ({few}): their table is not mapped. The model cannot "
+            "score "
+            "without them; map the table again, or train without it."
+        )
+        yield Finding("feature", "lost features", "alarm", float(len(lost)), 1.0, words)
+    for name, spread in {**then.features, **then.scores}.items():
+        if name in now.counts and spread.counts:
+            grade = _grade(spread.counts, now.counts[name], as_of, limits)
+            times = _times(spread.typical, now.typical[name])
+            yield _told(
+                name, features.get(name), grade, (spread.counts[max(spread.counts)], now.counts[name]), times, limits
+            )
     if then.segments:
         yield _segments(then, now, as_of, limits)
 
 
-def _segments(then: Reference, now: Seen, as_of: int, limits: Monitor) -> Finding:
-    """Compare who is in which segment."""
-    names = sorted({*now.segments, *(name for counts in then.segments.values() for name in counts)})
-    counts = {day: tuple(told.get(name, 0) for name in names) for day, told in then.segments.items()}
-    found = tuple(now.segments.get(name, 0) for name in names)
-    graded_as = _grade(counts, found, then, as_of, limits)
-    level, value, threshold, usual, is_season = graded_as
-    words = "segments: customers are spread over them as they were in training."
-    if level != "silent":
-        old, new = (np.asarray(told) / max(1, sum(told)) for told in (counts[max(counts)], found))
-        most = int(np.argmax(np.abs(new - old)))
-        words = f"segments: {names[most]} has {new[most]:.1%} of the active customers, and had {old[most]:.1%}{_usually(usual)}."
-        words += _season_words() if is_season else " Look at what else has drifted: segments follow features."
-    return Finding("season" if is_season else "segment", "segments", level, value, threshold, words)
-
-
-def _compared(
-    kind: str,
-    name: str,
-    what: str,
-    then: Reference,
-    spread: Spread,
-    found: Counts,
-    typical: float | None,
-    as_of: int,
-    limits: Monitor,
-) -> Finding:
-    level, value, threshold, usual, is_season = _grade(spread.counts, found, then, as_of, limits)
-    if level == "silent":
-        return Finding(
-            kind, name, level, value, threshold, f"{what} is spread as it was in training (PSI {value:.2f})."
-        )
-    told = f"{what} has drifted (PSI {value:.2f}{_usually(usual)}): {_difference(spread.counts[max(spread.counts)], found)}"
-    times = typical / spread.typical if typical and spread.typical else 1.0
-    if max(times, 1 / times) >= limits.unit_times:
-        words = (
-            f"{told} its typical value is {times:.3g} times what it was, from {spread.typical:g} to {typical:g}, as if its "
-            "unit had changed. Compare the source's unit with what training had; do not use these scores."
-        )
-        return Finding("unit", name, "alarm", value, threshold, words)
-    if is_season:
-        return Finding("season", name, "notice", value, threshold, told + _season_words())
-    if kind == "score":
-        words = " Look at which features have drifted; if it is real, train again."
-    else:
-        words = " Look at what its table is filled by; if it is real, train again."
-    return Finding(kind, name, level, value, threshold, told + words)
-
-
-def _season_words() -> str:
-    return " The same weeks a year ago changed it alike: it is the season. Nothing to mend."
-
-
-def _usually(usual: float) -> str:
-    return f", where as far apart {usual:.2f} was ordinary" if usual > 0.01 else ""
-
-
-def _grade(
-    counts: Mapping[int, Counts], found: Counts, then: Reference, as_of: int, limits: Monitor
-) -> tuple[Level, float, float, float, bool]:
-    """Give level, PSI, border, what is ordinary, and whether a year ago changed the same way."""
+def _grade(counts: Mapping[int, Counts], found: Counts, as_of: int, limits: Monitor) -> _Grade:
+    """Hold a spread against the day of learning, less what chance makes of it and what is ordinary."""
     last = max(counts)
-    usual = ordinary(counts, max(1, as_of - last))
-    value = psi(counts[last], found)
+    usual, apart = ordinary(counts, max(1, as_of - last)), psi(counts[last], found)
     chance = by_chance(limits.chance, counts[last], found)
     borders = [max(limit, limits.ordinary_times * usual) + chance for limit in (limits.psi_notice, limits.psi_alarm)]
-    level, threshold = graded(value, *borders)
-    if level == "silent":
-        return level, value, threshold, usual, False
-    around = [_near(counts, day - _YEAR) for day in (last, as_of)]
-    if None in around or around[0] == around[1]:
-        return level, value, threshold, usual, False
-    a_year_ago, then_after = (counts[day] for day in around if day is not None)
-    left = psi(season_of(counts[last], a_year_ago, then_after), found)
-    granted = borders[0] + by_chance(limits.chance, a_year_ago, then_after)
-    is_season = left < min(granted, value)
-    return ("notice" if is_season else level), value, threshold, usual, is_season
+    level, threshold = graded(apart, *borders)
+    around = [a_year_before(counts, day) for day in (last, as_of)]
+    if level != "silent" and None not in around and around[0] != around[1]:
+        before, after = (counts[day] for day in around if day is not None)
+        left = psi(season_of(counts[last], before, after), found)
+        if left < min(apart, borders[0] + by_chance(limits.chance, before, after)):
+            return _Grade("notice", apart, threshold, usual, is_season=True)
+    return _Grade(level, apart, threshold, usual)
 
 
-def _near(counts: Mapping[int, Counts], day: int) -> int | None:
-    nearest = min(counts, key=lambda known: (abs(known - day), known))
-    return nearest if abs(nearest - day) <= _NEAR else None
+def _times(before: float | None, now: float | None) -> float:
+    return now / before if now and before else 1.0
+
+
+def _told(
+    name: str, feature: Feature | None, grade: _Grade, counts: tuple[Counts, Counts], times: float, limits: Monitor
+) -> Finding:
+    """Say what has become of one number; a feature has a meaning, a score has none but its name."""
+    kind, what = ("score", name) if feature is None else ("feature", f"{name} ({feature.meaning})")
+    if grade.level == "silent":
+        return grade.finding(kind, name, f"{what} is spread as it was in training (PSI {grade.psi:.2f}).")
+    told = f"{what} {grade.words}: {_difference(*counts)}."
+    if max(times, 1 / times) >= limits.unit_times:
+        words = (
+            f"{told} Its typical value is {times:.3g} times what it was, as if its unit had changed. Compare the "
+            "source's "
+            "unit with what training had, and do not use these scores."
+        )
+        return Finding("unit", name, "alarm", grade.psi, grade.threshold, words)
+    if grade.is_season:
+        return grade.finding("season", name, f"{told} {THE_SEASON}")
+    if feature is not None and feature.theme == _OWN_DOING:
+        words = f"{told} Campaigns do that, and are the shop's own doing; if contacts are missing, load them."
+        return Finding(kind, name, "notice", grade.psi, grade.threshold, words)
+    look = "which features have drifted" if feature is None else "what its table is filled by"
+    return grade.finding(kind, name, f"{told} Look at {look}; if it is real, train again.")
 
 
 def _difference(then: Counts, now: Counts) -> str:
-    """Say where most people have come from or gone to: a bucket's place among the others, its share then and now."""
-    old, new = np.asarray(then) / max(1, int(np.sum(then))), np.asarray(now) / max(1, int(np.sum(now)))
+    """Say which bucket has won or lost most."""
+    old, new = (np.asarray(counts) / max(1, int(np.sum(counts))) for counts in (then, now))
+    most, bins = int(np.argmax(np.abs(new - old))), len(old) - 1
+    where = {0: "no value", 1: "the lowest values", bins: "the highest values"}.get(most, f"bin {most} of {bins}")
+    return f"{where} had {old[most]:.0%} of the customers and have {new[most]:.0%}"
+
+
+def _segments(then: Reference, now: Seen, as_of: int, limits: Monitor) -> Finding:
+    """Compare who is in which segment."""
+    names = sorted({*now.segments, *(name for told in then.segments.values() for name in told)})
+    counts = {day: [told.get(name, 0) for name in names] for day, told in then.segments.items()}
+    found = [now.segments.get(name, 0) for name in names]
+    grade = _grade(counts, found, as_of, limits)
+    if grade.level == "silent":
+        return grade.finding("segment", "segments", "customers are spread over the segments as they were in training.")
+    old, new = (np.asarray(told) / max(1, sum(told)) for told in (counts[max(counts)], found))
     most = int(np.argmax(np.abs(new - old)))
-    where = "no value" if most == 0 else "the lowest values" if most == 1 else "the highest values"
-    if 1 < most < len(old) - 1:
-        where = f"the values in bin {most} of {len(old) - 1}"
-    return f"{where} had {old[most]:.0%} of the customers and have {new[most]:.0%}."
+    told = (
+        f"who is in which segment {grade.words}: {names[most]} had {old[most]:.1%} of the customers, and has "
+        f"{new[most]:.1%}."
+    )
+    if grade.is_season:
+        return grade.finding("season", "segments", f"{told} {THE_SEASON}")
+    return grade.finding("segment", "segments", f"{told} Segments follow features: look at what else has drifted.")

@@ -6,7 +6,13 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-__all__ = ["KINDS", "LEVELS", "Finding", "Level", "graded", "in_order"]
+from scipy.special import ndtri
+
+from clm_ml.config import Monitor
+
+__all__ = [
+    "A_YEAR", "KINDS", "LEVELS", "THE_SEASON", "Finding", "Level", "a_year_before", "graded", "in_order", "z_of",
+]  # fmt: skip
 
 Level = Literal["silent", "notice", "alarm"]
 LEVELS: tuple[Level, ...] = ("silent", "notice", "alarm")
@@ -16,6 +22,11 @@ KINDS = (
     "table", "late", "rejected", "unit", "rate", "attribute", "feature", "segment", "score", "base_rate", "calibration",
     "discrimination", "season", "outcome",
 )  # fmt: skip
+
+#: A year of whole weeks, and how near to it a day of training has to lie to tell of the same season.
+A_YEAR, _NEAR = 364, 10
+
+THE_SEASON = "The same weeks a year ago changed alike: it is the season. Nothing to mend."
 
 
 @dataclass(frozen=True)
@@ -62,3 +73,22 @@ def in_order(findings: Iterable[Finding]) -> list[Finding]:
         return -LEVELS.index(finding.level), KINDS.index(finding.kind), -beyond, finding.what
 
     return sorted(findings, key=key)
+
+
+def z_of(limits: Monitor) -> float:
+    """Give how many standard errors chance alone exceeds as seldom as is granted.
+
+    >>> round(z_of(Monitor(chance=0.05)), 2)
+    1.96
+    """
+    return float(ndtri(1 - limits.chance / 2))
+
+
+def a_year_before(days: Iterable[int], day: int) -> int | None:
+    """Find the one of some days that lies nearest to a year before a day; None if none is within ten days of it.
+
+    >>> a_year_before([0, 14, 28], 374), a_year_before([0, 14, 28], 500)
+    (14, None)
+    """
+    nearest = min(days, key=lambda known: (abs(known - (day - A_YEAR)), known), default=None)
+    return nearest if nearest is not None and abs(nearest - (day - A_YEAR)) <= _NEAR else None

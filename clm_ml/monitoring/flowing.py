@@ -1,200 +1,185 @@
-"""Whether rows still arrive as they did: tables that are gone, late or thinner, other rates, more that is rejected."""
+"""Whether rows still arrive as they did: tables that are gone or late, other rates, more that is rejected."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from math import exp, log, sqrt
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtri
 
 from clm_ml.config import Monitor
-from clm_ml.monitoring.arriving import DELAYS, Arrived
-from clm_ml.monitoring.findings import Finding, graded
+from clm_ml.monitoring.arriving import DELAYS, Arrived, table_of
+from clm_ml.monitoring.findings import A_YEAR, THE_SEASON, Finding, graded, z_of
+from clm_ml.monitoring.punctual import look_at_end
 
-__all__ = ["compare_rows"]
+__all__ = ["Flow", "compare_rows"]
 
-#: A year of whole weeks; how many weeks tell what is ordinary; and of what length the end of a log is looked at.
-_YEAR, _WEEKS, _END = 364, 13, 3
+#: So many weeks tell what is ordinary; with fewer rows lately nothing is said of a rate.
+_WEEKS, _FEWEST_ROWS = 13, 20
 
-#: With fewer rows lately nothing is said of a rate.
-_FEWEST_ROWS = 20
-
-#: Which kinds of rows a table has; contacts come by campaigns, and at no rate.
-_TABLES = {"orders": ("orders",), "customers": ("new customers",)}
+#: Tables whose rows come day by day; contacts come by campaigns, and spend is no input of a model.
+_STEADY = ("orders", "events", "customers")
 
 
-def compare_rows(
-    then: Arrived, now: Arrived, daily: pd.DataFrame, days: tuple[int, int], limits: Monitor
-) -> Iterator[Finding]:
-    """Tell how what arrived until one day differs from what had arrived when the model was trained.
+@dataclass(frozen=True)
+class Flow:
+    """What had arrived by the day of learning and by the day of the scores, and the rows of each day before that.
+
+    `daily` is what `daily_rows` counts on the day of the scores.
+    """
+
+    then: Arrived
+    now: Arrived
+    daily: pd.DataFrame
+    learned_on: int
+    as_of: int
+
+    @property
+    def gone(self) -> tuple[str, ...]:
+        """Tables that training had and the config has no longer."""
+        return tuple(name for name in self.then.tables if name not in self.now.tables)
+
+    @property
+    def empty(self) -> tuple[str, ...]:
+        """Tables that are there and had rows before training, and none lately."""
+        return tuple(
+            table
+            for table in _STEADY
+            if table not in self.gone and self.rows(table)[0] >= _FEWEST_ROWS and not self.rows(table)[1]
+        )
+
+    def rows(self, table: str) -> tuple[int, int]:
+        """Count the rows of a table in the days before training, and before the scores."""
+        both = (self.then.rows, self.now.rows)
+        before, now = (sum(count for kind, count in rows.items() if table_of(kind) == table) for rows in both)
+        return before, now
+
+    def flowing(self) -> list[str]:
+        """List the tables whose rows still come."""
+        return [table for table in _STEADY if table not in (*self.gone, *self.empty)]
+
+
+def compare_rows(flow: Flow, limits: Monitor) -> Iterator[Finding]:
+    """Tell how what arrived until the day of the scores differs from what had arrived when the model was trained.
 
     Args:
-        then: what had arrived by the day of learning.
-        now: what has by the day of the scores.
-        daily: rows of each kind and day that had arrived by then, as `daily_rows` counts them.
-        days: both days.
+        flow: what arrived.
         limits: from where on a difference is told.
     """
-    gone = [name for name in then.tables if name not in now.tables]
-    for name in gone:
+    yield from _missing(flow)
+    flowing = flow.flowing()
+    of_table = flow.daily["kind"].map(table_of)
+    for table in flowing:
+        rows = flow.daily[of_table == table].groupby("day")["rows"].sum()
+        if not rows.empty:
+            yield from look_at_end(table, rows, flow.as_of, limits)
+    for kind in sorted({*flow.then.rows, *flow.now.rows}):
+        if table_of(kind) in flowing:
+            yield from _rate(flow, kind, limits)
+    for name, told, found in _in_both(flow.then.tables, flow.now.tables):
+        yield from _rejected(name, told, found, limits)
+    for name, told, found in _in_both(flow.then.delays, flow.now.delays):
+        yield from _delayed(name, told, found, limits)
+
+
+def _in_both(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    return [(name, then[name], now[name]) for name in then if name in now]
+
+
+def _missing(flow: Flow) -> Iterator[Finding]:
+    """Tell of tables that are not there, or not filled."""
+    for name in flow.gone:
         words = (
-            f"the table {name} is missing: training had {then.tables[name]['used']:,} rows of it, and the config maps none "
-            "now. Map it again, or train without it."
+            f"the table {name} is missing: training had {flow.then.tables[name]['used']:,} rows of it, and the "
+            "config maps "
+            "none now. Map it again, or train without it."
         )
-        yield Finding("table", name, "alarm", 0.0, float(then.tables[name]["used"]), words)
-    still = daily[~daily["kind"].map(_table_of).isin(gone)]
-    empty = yield from _empty(then, now, gone)
-    for table in ("orders", "events", "customers"):
-        rows = still[still["kind"].map(_table_of) == table].groupby("day")["rows"].sum()
-        if table not in empty and not rows.empty:
-            yield from _missing_end(table, rows, days[1], limits)
-    for kind in sorted({*then.rows, *now.rows}):
-        if _table_of(kind) not in (*gone, *empty, "contacts"):
-            yield from _rate(kind, then, still[still["kind"] == kind], days, limits)
-    for name, told in then.tables.items():
-        if name in now.tables:
-            yield from _rejected(name, told, now.tables[name], limits)
-    for name, delays in then.delays.items():
-        if name in now.delays:
-            yield from _delayed(name, delays, now.delays[name], limits)
-
-
-def _table_of(kind: str) -> str:
-    if kind in ("orders", "returns", "contacts"):
-        return "contacts" if kind == "contacts" else "orders"
-    return "customers" if kind == "new customers" else "events"
-
-
-def _empty(then: Arrived, now: Arrived, gone: list[str]) -> Any:
-    """Tell of tables that are there and have had no row lately, and give their names."""
-    empty = []
-    for table in ("orders", "events", "customers"):
-        were, are = (
-            sum(count for kind, count in rows.items() if _table_of(kind) == table) for rows in (then.rows, now.rows)
-        )
-        if table not in gone and not are and were >= _FEWEST_ROWS:
-            empty.append(table)
-            words = (
-                f"no row of {table} has arrived for {then.recent_days} days; there were {were:,} in as many days before "
-                "training. Find out why the table is no longer filled; scores made without it mean little."
-            )
-            yield Finding("table", table, "alarm", 0.0, float(were), words)
-    return empty
-
-
-def _missing_end(table: str, rows: pd.Series[int], day: int, limits: Monitor) -> Iterator[Finding]:
-    """Tell whether the last days before a day have arrived: whether there are rows, and as many as usual."""
-    had = rows.index.to_numpy()
-    silent, longest = day - 1 - int(had[-1]), int(np.diff(had).max(initial=1)) - 1
-    level, threshold = graded(silent - longest, limits.missing_days_notice, limits.missing_days_alarm)
-    words = f"{table}: rows go on until the day before the scores, as ever."
-    if level != "silent":
+        yield Finding("table", name, "alarm", 0.0, 1.0, words)
+    for table in flow.empty:
         words = (
-            f"{table} are late: the last row lies {silent} days before the scores, and before there were never more than "
-            f"{longest} days without one. Whoever ordered since looks as if they had not; score again once the rows are there."
+            f"no row of {table} has arrived for {flow.then.recent_days} days, and {flow.rows(table)[0]:,} did in as "
+            "many "
+            "before training. Find out why it is no longer filled; scores made without it mean little."
         )
-    yield Finding("late", f"{table}: last row", level, float(silent - longest), float(threshold), words)
-    if level == "silent":
-        yield from _thin_end(table, rows, day, limits)
+        yield Finding("table", table, "alarm", 0.0, 1.0, words)
 
 
-def _thin_end(table: str, rows: pd.Series[int], day: int, limits: Monitor) -> Iterator[Finding]:
-    counts = rows.reindex(range(int(rows.index[0]), day), fill_value=0).to_numpy(dtype=np.float64)
-    if len(counts) < 28 + _END:
-        return
-    sums = np.convolve(counts, np.ones(_END), "valid")  # of the days that end with each
-    usual = sum(sums[28 - 7 * week : len(sums) - 7 * week] for week in range(1, 5)) / 4
-    ends = sums[28:]
-    missing = 1 - np.divide(ends, usual, out=np.ones_like(ends), where=usual > 0)
-    by_chance = _z(limits) * np.sqrt(1.25 / np.maximum(usual, 1e-9))
-    ordinary = float(np.quantile(missing[-365:-_END], 1 - limits.chance)) if len(missing) > 2 * _END else 0.0
-    found = float(missing[-1])
-    granted = max(float(by_chance[-1]), ordinary)
-    level, threshold = graded(
-        found if found > granted else 0.0, limits.missing_share_notice, limits.missing_share_alarm
-    )
-    if level != "silent":
-        words = (
-            f"{table} are late: of the last {_END} days {found:.0%} of the rows are missing that these weekdays had in the "
-            "four weeks before. Find out whether all has been loaded, and score again."
-        )
-        yield Finding("late", f"{table}: last days", level, found, threshold, words)
-
-
-def _rate(kind: str, then: Arrived, daily: pd.DataFrame, days: tuple[int, int], limits: Monitor) -> Iterator[Finding]:
+def _rate(flow: Flow, kind: str, limits: Monitor) -> Iterator[Finding]:
     """Tell whether rows of a kind come at another rate than before training, than is ordinary, and than a year ago."""
-    span, rows = then.recent_days, daily.set_index("day")["rows"]
+    span, rows = flow.then.recent_days, flow.daily[flow.daily["kind"] == kind].set_index("day")["rows"]
 
     def until(day: int) -> int:
         return int(rows[(rows.index >= day - span) & (rows.index < day)].sum())
 
-    before, now = then.rows.get(kind, 0), until(days[1])
+    def change(first: int, last: int) -> float:
+        return _log_ratio(until(first), until(last))
+
+    before, now = flow.then.rows.get(kind, 0), until(flow.as_of)
     if max(before, now) < _FEWEST_ROWS:
         return
-    apart, change = days[1] - days[0], _log_ratio(before, now)
-    first = int(rows.index.min()) + span if len(rows) else days[0]
-    ends = [day for day in range(days[0], days[0] - 7 * _WEEKS, -7) if day - apart >= first]
-    usual = [_log_ratio(until(day - apart), until(day)) for day in ends]
-    ordinary = limits.ordinary_times * max(map(abs, usual), default=0.0)
-    by_chance = _z(limits) * sqrt(1 / (before + 0.5) + 1 / (now + 0.5))
-    borders = [max(log(times), ordinary) + by_chance for times in (limits.rate_notice, limits.rate_alarm)]
-    level, threshold = graded(abs(change), *borders)
-    value, border = exp(change), exp(threshold if change > 0 else -threshold)
+    apart, found = flow.as_of - flow.learned_on, _log_ratio(before, now)
+    begun = span + (int(rows.index[0]) if len(rows) else flow.learned_on)
+    ends = [flow.learned_on - 7 * week for week in range(_WEEKS) if flow.learned_on - 7 * week - apart >= begun]
+    usual = max((abs(change(day - apart, day)) for day in ends), default=0.0)
+    chance = z_of(limits) * sqrt(1 / (before + 0.5) + 1 / (now + 0.5))
+    borders = [
+        max(log(times), limits.ordinary_times * usual) + chance for times in (limits.rate_notice, limits.rate_alarm)
+    ]
+    level, threshold = graded(abs(found), *borders)
+    value, border = exp(found), exp(threshold if found > 0 else -threshold)
     told = f"{kind}: {now:,} rows in {span} days, where {before:,} came in as many before training ({value:.2f} times)"
     if level == "silent":
         yield Finding("rate", kind, level, value, border, f"{told}, which is nothing out of the ordinary.")
-        return
-    if (
-        days[0] - _YEAR >= first
-        and abs(change - (a_year_ago := _log_ratio(until(days[0] - _YEAR), until(days[1] - _YEAR)))) < borders[0]
+    elif (
+        flow.learned_on - A_YEAR >= begun
+        and abs(found - change(flow.learned_on - A_YEAR, flow.as_of - A_YEAR)) < borders[0]
     ):
-        words = f"{told}; in the same weeks a year ago they changed {exp(a_year_ago):.2f} times: it is the season. Nothing to mend."
-        yield Finding("season", kind, "notice", value, border, words)
-        return
-    usually = f"; as far apart it was {exp(max(map(abs, usual))):.2f} times at most" if usual else ""
-    words = f"{told}{usually}. Find out whether something is logged twice or no longer, or the shop itself has changed."
-    yield Finding("rate", kind, level, value, border, words)
+        yield Finding("season", kind, "notice", value, border, f"{told}. {THE_SEASON}")
+    else:
+        usually = f"; as far apart it was {exp(usual):.2f} times at most" if usual else ""
+        words = (
+            f"{told}{usually}. Find out whether something is logged twice or no longer, or the shop itself has changed."
+        )
+        yield Finding("rate", kind, level, value, border, words)
 
 
 def _log_ratio(before: int, now: int) -> float:
     return log((now + 0.5) / (before + 0.5))
 
 
-def _z(limits: Monitor) -> float:
-    return float(ndtri(1 - limits.chance / 2))
-
-
 def _rejected(table: str, then: Mapping[str, Any], now: Mapping[str, Any], limits: Monitor) -> Iterator[Finding]:
     """Tell which reasons reject a larger share than in training: of the rows that are new, where these are many."""
-    is_new = now["read"] - then["read"] >= max(100, 0.01 * then["read"])
+    new_rows = now["read"] - then["read"]
     for reason in sorted({*then["rejected"], *now["rejected"]}):
         before, after = (told["rejected"].get(reason, 0) for told in (then, now))
-        was = before / max(1, then["read"])
-        count, of = (after - before, now["read"] - then["read"]) if is_new and after >= before else (after, now["read"])
-        share = count / max(1, of)
-        by_chance = _z(limits) * sqrt(max(was, share) / max(1, of))
-        value = share - was
-        level, threshold = graded(value - by_chance, limits.rejected_notice, limits.rejected_alarm)
+        is_new = new_rows >= max(100, 0.01 * then["read"]) and after >= before
+        count, of = (after - before, new_rows) if is_new else (after, now["read"])
+        was, share = before / max(1, then["read"]), count / max(1, of)
+        chance = z_of(limits) * sqrt(max(was, share) / max(1, of))
+        level, threshold = graded(share - was - chance, limits.rejected_notice, limits.rejected_alarm)
         words = f"{table}: {share:.1%} of the rows are rejected for {reason}; it was {was:.1%}."
         if level != "silent":
             words += " Look at them with clm-ml check --quarantine, and mend the source or the mapping."
-        yield Finding("rejected", f"{table}: {reason}", level, value, threshold, words)
+        yield Finding("rejected", f"{table}: {reason}", level, share - was, threshold, words)
 
 
 def _delayed(table: str, then: list[int], now: list[int], limits: Monitor) -> Iterator[Finding]:
     """Tell whether more rows arrive later than nearly all did in training."""
     if min(sum(then), sum(now)) < _FEWEST_ROWS:
         return
-    share = np.asarray(then) / sum(then)
-    usual = int(np.searchsorted(np.cumsum(share), 0.95 - 1e-12))
-    was, late = float(share[usual + 1 :].sum()), sum(now[usual + 1 :]) / sum(now)
-    by_chance = _z(limits) * sqrt(max(was, late, 1 / sum(now)) / sum(now))
-    level, threshold = graded(late - was - by_chance, limits.late_share_notice, limits.late_share_alarm)
-    beyond = DELAYS[min(usual + 1, len(DELAYS) - 1)]
-    words = f"{table}: {late:.1%} of the rows took {beyond} days or longer to arrive; it was {was:.1%}."
+    shares = np.asarray(then) / sum(then)
+    usual = int(np.searchsorted(np.cumsum(shares), 0.95 - 1e-12))
+    was, late = float(shares[usual + 1 :].sum()), sum(now[usual + 1 :]) / sum(now)
+    chance = z_of(limits) * sqrt(max(was, late, 1 / sum(now)) / sum(now))
+    level, threshold = graded(late - was - chance, limits.late_share_notice, limits.late_share_alarm)
+    days = DELAYS[min(usual + 1, len(DELAYS) - 1)]
+    words = f"{table}: {late:.1%} of the rows took {days} days or longer to arrive; it was {was:.1%}."
     if level != "silent":
-        words += " Scores do not know yet what is under way: score later in the day, or find out what holds it up."
+        words = (
+            f"{words} They are late: scores know nothing of what is under way. Find out what holds it up, and score "
+            "again."
+        )
     yield Finding("late", f"{table}: delay", level, late - was, threshold, words)

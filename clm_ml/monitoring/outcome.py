@@ -1,30 +1,27 @@
-"""What came after the scores: whether as many ordered as was said, and whether probabilities still mean what they say."""
+"""What came after the scores: whether as many ordered as was said, and whether probabilities mean what they say."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from math import log, sqrt
+from math import exp, log, sqrt
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtri
 
 from clm_ml.certainty import auc_limits, ece_by_chance, slope_limits, wilson
 from clm_ml.config import Monitor
-from clm_ml.monitoring.findings import Finding, graded
-from clm_ml.monitoring.reference import Came, Reference
+from clm_ml.monitoring.findings import THE_SEASON, Finding, a_year_before, graded, z_of
+from clm_ml.monitoring.reference import Reference
 from clm_ml.timeline import date_of
 
 __all__ = ["compare_outcomes", "not_known_yet"]
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
-_YEAR, _NEAR = 364, 10
-
 
 def not_known_yet(closes_on: int) -> Finding:
     """Say from when on it will be known what came."""
-    words = f"what came of these scores is known from {date_of(closes_on)} on, when their label window has closed; ask again."
+    words = f"what came of these scores is known from {date_of(closes_on)} on, when their label window has closed."
     return Finding("outcome", "label window", "silent", None, None, words)
 
 
@@ -44,52 +41,56 @@ def compare_outcomes(
     """
     came, probability = np.asarray(ordered, dtype=np.float64), np.asarray(said, dtype=np.float64)
     if not 0 < came.sum() < len(came):
-        words = "all customers had one outcome, so nothing can be said of probabilities; look at whether orders still arrive."
+        words = (
+            "all customers had one outcome, and nothing can be said of probabilities; see whether orders still arrive."
+        )
         yield Finding("base_rate", "order rate", "alarm", float(came.mean()), None, words)
         return
     yield _level(came, probability, then, as_of, limits)
     yield _slope(came, probability, limits)
     yield _error(came, probability, ece, training, limits)
     if training.get("auc") is not None:
-        yield _auc(came, probability, training, then, limits)
+        yield _auc(came, probability, training, limits)
 
 
 def _level(came: Floats, said: Floats, then: Reference, as_of: int, limits: Monitor) -> Finding:
+    """Grade the order rate against the predicted one, and where a year ago is known against its season too."""
     rate, expected = float(came.mean()), float(said.mean())
     low, high = (float(limit) for limit in wilson(came.sum(), len(came)))
-    off = log(rate / expected)
-    was = {day: _off(past) for day, past in then.came.items() if past.predicted and 0 < past.ordered < past.customers}
-    granted = _z(limits) * sqrt((1 - rate) / (rate * len(came)))
-    usual = _spread(was)
-    borders = [
-        max(log(times), limits.ordinary_times * usual) + granted for times in (limits.level_notice, limits.level_alarm)
-    ]
+    off, was = log(rate / expected), _offs(then)
+    granted = z_of(limits) * sqrt((1 - rate) / (rate * len(came)))
+    usual = limits.ordinary_times * (float(np.std(list(was.values()), ddof=1)) if len(was) > 2 else 0.0)
+    borders = [max(log(times), usual) + granted for times in (limits.level_notice, limits.level_alarm)]
     level, threshold = graded(abs(off), *borders)
     told = (
         f"{rate:.1%} [{low:.1%}, {high:.1%}] of the active customers ordered, where {expected:.1%} were expected "
         f"({rate / expected:.2f} times)"
     )
-    value, border = rate / expected, float(np.exp(threshold if off > 0 else -threshold))
+    a_year_ago = a_year_before(was, as_of)
+    season = 0.0 if a_year_ago is None else was[a_year_ago]
+    is_off = abs(off - season) >= borders[0]
+    if level == "silent" and is_off:  # the season hides a shift the other way
+        level, told = "notice", f"{told}, and a year ago {exp(season):.2f} times as many as expected had"
+    border = exp(threshold if off > 0 else -threshold)
     if level == "silent":
-        return Finding("base_rate", "order rate", level, value, border, f"{told}, as near as windows of training were.")
-    near = [day for day in was if abs(day - (as_of - _YEAR)) <= _NEAR]
-    if near and abs(off - (season := float(np.mean([was[day] for day in near])))) < min(borders[0], abs(off)):
-        words = f"{told}; a year ago it was off {np.exp(season):.2f} times: it is the season. Nothing to mend."
-        return Finding("season", "order rate", "notice", value, border, words)
+        return Finding(
+            "base_rate", "order rate", level, rate / expected, border, f"{told}, as near as can be expected."
+        )
+    if not is_off:
+        words = f"{told}; a year ago it was {exp(season):.2f} times. {THE_SEASON}"
+        return Finding("season", "order rate", "notice", rate / expected, border, words)
     words = (
-        f"{told}: the base rate has shifted. The order of customers may still be right, amounts and probabilities are not; "
-        "find out what has changed for everybody (prices, supply, orders that are not logged), then train again."
+        f"{told}: the base rate has shifted. Who comes before whom may still be right; probabilities and amounts are "
+        "not. "
+        "Find out what has changed for everybody (prices, supply, orders that are not logged), then train again."
     )
-    return Finding("base_rate", "order rate", level, value, border, words)
+    return Finding("base_rate", "order rate", level, rate / expected, border, words)
 
 
-def _off(past: Came) -> float:
-    return log(past.ordered / past.customers / (past.predicted or 1.0))
-
-
-def _spread(was: Mapping[int, float]) -> float:
-    """Tell how far off windows of training usually were: the standard deviation, of at least three."""
-    return float(np.std(list(was.values()), ddof=1)) if len(was) > 2 else 0.0
+def _offs(then: Reference) -> dict[int, float]:
+    """Tell, in logarithms, how far the order rate of each window of training was above what the model says of it."""
+    told = {day: past for day, past in then.came.items() if past.predicted and past.ordered}
+    return {day: log(past.ordered / past.customers / (past.predicted or 1.0)) for day, past in told.items()}
 
 
 def _slope(came: Floats, said: Floats, limits: Monitor) -> Finding:
@@ -115,13 +116,13 @@ def _error(came: Floats, said: Floats, ece: float, training: Mapping[str, Any], 
     explained = ece_by_chance(said) + abs(float(came.mean() - said.mean()))
     level, threshold = graded(ece - explained, limits.ece_notice, limits.ece_alarm)
     was = f"; on the window it was judged on it was {training['ece']:.3f}" if training.get("ece") is not None else ""
-    words = f"probabilities are {ece:.3f} off on the mean (ECE), of which chance and the level explain {explained:.3f}{was}."
+    words = f"probabilities are {ece:.3f} off on the mean (ECE); chance and the level explain {explained:.3f}{was}."
     if level != "silent":
         words += " Train again on what has come since."
     return Finding("calibration", "ece", level, ece, explained + threshold, words)
 
 
-def _auc(came: Floats, said: Floats, training: Mapping[str, Any], then: Reference, limits: Monitor) -> Finding:
+def _auc(came: Floats, said: Floats, training: Mapping[str, Any], limits: Monitor) -> Finding:
     """Grade how far the upper limit of the AUC lies below the one of training, and that one's own uncertainty."""
     value, low, high = auc_limits(1 - came, 1 - said)
     was = float(training["auc"])
@@ -133,7 +134,3 @@ def _auc(came: Floats, said: Floats, training: Mapping[str, Any], then: Referenc
     if level != "silent":
         words += " It finds churners less well than it did: look at which features have drifted, and train again."
     return Finding("discrimination", "auc", level, value, was - threshold, words)
-
-
-def _z(limits: Monitor) -> float:
-    return float(ndtri(1 - limits.chance / 2))

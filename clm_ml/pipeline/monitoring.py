@@ -1,4 +1,4 @@
-"""Monitor: scores and what they were made of, held against what training saw, and against what came once it is known."""
+"""Monitor: scores and what they were made of, held against what training saw and, once it is known, what came."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from clm_ml.model import BOX_KIND, Model, load_model
 from clm_ml.monitoring import (
     SCORE,
     Finding,
+    Flow,
     Reference,
     Seen,
     active,
@@ -105,7 +106,7 @@ def monitor(
     fresh: bool = False,
     progress: Progress = silent,
 ) -> Monitored:
-    """Hold scores, and the tables they were made of, against what training saw; and against what came once that is known.
+    """Hold scores, and the tables they were made of, against what training saw and, once it is known, what came.
 
     Args:
         config: the project, with the borders between what is silent, told and an alarm.
@@ -152,12 +153,12 @@ def _findings(
     """Ask each room in turn: rows, attributes, features and scores, what came."""
     limits = config.monitor
     arrived, daily = arrived_by(prepared, day, then.arrived.recent_days)
-    yield from compare_rows(then.arrived, arrived, daily, (then.as_of, day), limits)
+    yield from compare_rows(Flow(then.arrived, arrived, daily, then.as_of, day), limits)
     watched = [name for name in then.attributes if name in config.mapped_attributes()]
     values = values_of(prepared, watched, day, config.task.horizon_days)
     yield from compare_attributes(then.attributes, values, limits)
-    meanings = {feature.name: feature.meaning for feature in catalogue(model.task, model.inputs)}
-    yield from compare_spreads(then, _seen(prepared, config, then, said, day), meanings, day, limits)
+    features = {feature.name: feature for feature in catalogue(model.task, model.inputs)}
+    yield from compare_spreads(then, _seen(prepared, config, then, said, day), features, day, limits)
     window = label_window(day, config.task.horizon_days)
     if window.is_closed_by(prepared.tables.complete_until):
         yield from _came(prepared, config, model, then, said, day)
@@ -173,7 +174,7 @@ def _seen(prepared: Prepared, config: Config, then: Reference, said: pd.DataFram
     features, typical = spreads_of((active(batch, config.task) for batch in batches), then.features)
     scores, typical_scores = spreads_of([said], then.scores)
     segments = {str(name): int(count) for name, count in said["segment"].value_counts().items()}
-    return Seen(features, scores, segments, typical | typical_scores)
+    return Seen(features | scores, typical | typical_scores, segments)
 
 
 def _came(
@@ -215,8 +216,8 @@ def _reference(model: Model, box: Box) -> Reference:
     then = read_reference(model.reference)
     if parse_day(str(box.facts["as_of"])) < then.as_of:
         raise TimelineError(
-            f"the scores are of {box.facts['as_of']}, but their model was learned on {date_of(then.as_of)} and knows what "
-            "came in between; monitor scores of that day or later."
+            f"the scores are of {box.facts['as_of']}, but their model was learned on {date_of(then.as_of)} and knows "
+            "what came in between; monitor scores of that day or later."
         )
     return then
 
