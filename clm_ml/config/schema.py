@@ -225,6 +225,9 @@ class Train(Frozen):
         description="Columns of the customer table, such as country or age_band, over whose values the model card "
         "compares how the model does; it learns nothing from them.",
     )
+    fairness_at_least: Annotated[Whole, Field(ge=20)] = Field(
+        50, description="Groups of fewer customers are not told of in the model card."
+    )
     seed: Whole = Field(1, description="Seed of everything drawn while learning.")
 
 

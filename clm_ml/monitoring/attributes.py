@@ -76,9 +76,8 @@ def _new_values(name: str, then: Values, now: Values, limits: Monitor) -> Iterat
         level, threshold = graded(share, limits.new_value_notice, limits.new_value_alarm)
         words = (
             f"{name} {value} is new: {count / now.customers:.1%} of those who ordered lately have it, and hardly "
-            "anyone "
-            "had in training, so that the model knows nothing of them. Train again once their label windows have "
-            "closed."
+            "anyone had in training, so that the model knows nothing of them. Train again once their label windows "
+            "have closed."
         )
         if level != "silent":
             yield Finding("attribute", f"{name} {value}", level, share, threshold, words)

@@ -70,8 +70,7 @@ def compare_spreads(
         few = f"{', '.join(lost[:3])}{' and others' if len(lost) > 3 else ''}"
         words = (
             f"{len(lost)} features cannot be computed any more ({few}): their table is not mapped. The model cannot "
-            "score "
-            "without them; map the table again, or train without it."
+            "score without them; map the table again, or train without it."
         )
         yield Finding("feature", "lost features", "alarm", float(len(lost)), 1.0, words)
     for name, spread in {**then.features, **then.scores}.items():
@@ -116,8 +115,7 @@ def _told(
     if max(times, 1 / times) >= limits.unit_times:
         words = (
             f"{told} Its typical value is {times:.3g} times what it was, as if its unit had changed. Compare the "
-            "source's "
-            "unit with what training had, and do not use these scores."
+            "source's unit with what training had, and do not use these scores."
         )
         return Finding("unit", name, "alarm", grade.psi, grade.threshold, words)
     if grade.is_season:

@@ -93,16 +93,14 @@ def _missing(flow: Flow) -> Iterator[Finding]:
     """Tell of tables that are not there, or not filled."""
     for name in flow.gone:
         words = (
-            f"the table {name} is missing: training had {flow.then.tables[name]['used']:,} rows of it, and the "
-            "config maps "
-            "none now. Map it again, or train without it."
+            f"the table {name} is missing: training had {flow.then.tables[name]['used']:,} rows of it, and the config "
+            "maps none now. Map it again, or train without it."
         )
         yield Finding("table", name, "alarm", 0.0, 1.0, words)
     for table in flow.empty:
         words = (
             f"no row of {table} has arrived for {flow.then.recent_days} days, and {flow.rows(table)[0]:,} did in as "
-            "many "
-            "before training. Find out why it is no longer filled; scores made without it mean little."
+            "many before training. Find out why it is no longer filled; scores made without it mean little."
         )
         yield Finding("table", table, "alarm", 0.0, 1.0, words)
 

@@ -81,8 +81,7 @@ def _level(came: Floats, said: Floats, then: Reference, as_of: int, limits: Moni
         return Finding("season", "order rate", "notice", rate / expected, border, words)
     words = (
         f"{told}: the base rate has shifted. Who comes before whom may still be right; probabilities and amounts are "
-        "not. "
-        "Find out what has changed for everybody (prices, supply, orders that are not logged), then train again."
+        "not. Find out what has changed for everybody (prices, supply, orders that are not logged), then train again."
     )
     return Finding("base_rate", "order rate", level, rate / expected, border, words)
 

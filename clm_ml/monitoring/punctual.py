@@ -35,7 +35,8 @@ def look_at_end(table: str, rows: pd.Series[int], day: int, limits: Monitor) -> 
     if level != "silent":
         words = (
             f"{table} are late: the last row lies {silent} days before the scores, and there were never more than "
-            f"{longest} days without one. Who came since looks as if they had not; score again once the rows are there."
+            f"{longest} days without one. Who came since looks as if they had not; score again once the rows are "
+            "there."
         )
     yield Finding("late", f"{table}: last row", level, float(silent - longest), float(threshold), words)
     counts = np.asarray(rows.reindex(range(int(had[0]), day), fill_value=0), dtype=np.float64)
@@ -44,7 +45,7 @@ def look_at_end(table: str, rows: pd.Series[int], day: int, limits: Monitor) -> 
 
 
 def _thin(table: str, counts: Floats, limits: Monitor) -> Finding:
-    """Tell which share of the last days' rows is missing, if neither chance nor any end of the last year explains it."""
+    """Tell which share of the last days' rows is missing, if neither chance nor any end of a year explains it."""
     sums = np.convolve(counts, np.ones(_END), "valid")  # of the days that end with each
     weeks = [sums[7 * (_WEEKS - back) : len(sums) - 7 * back] for back in range(1, _WEEKS + 1)]
     usual, ends = np.mean(weeks, axis=0), sums[7 * _WEEKS :]
@@ -58,7 +59,6 @@ def _thin(table: str, counts: Floats, limits: Monitor) -> Finding:
     if level != "silent":
         words = (
             f"{table} are late: of the last {_END} days {found:.0%} of the rows are missing that these weekdays had "
-            "in the "
-            "four weeks before. Find out whether all has been loaded, and score again."
+            "in the four weeks before. Find out whether all has been loaded, and score again."
         )
     return Finding("late", f"{table}: last days", level, found, threshold, words)

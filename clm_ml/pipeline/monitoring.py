@@ -210,8 +210,8 @@ def _model_of(box: Box, config: Config, asked: str | None) -> Model:
 def _reference(model: Model, box: Box) -> Reference:
     if not model.reference:
         raise ArtifactError(
-            f"the model of {box.folder} was trained before models carried a reference of what training saw; "
-            "train again, score with that model, and monitor those scores."
+            f"the model of {box.folder} was trained before models carried a reference of what training saw; train "
+            "again, score with that model, and monitor those scores."
         )
     then = read_reference(model.reference)
     if parse_day(str(box.facts["as_of"])) < then.as_of:

@@ -16,6 +16,7 @@ from clm_ml.examples import Examples, collect_examples, refuse_short, training_a
 from clm_ml.keeping import Kept, read_kept_tables
 from clm_ml.model import BOX_KIND, Model, Tuned, learn, save_model, tune
 from clm_ml.monitoring import Sampled, arrived_by, count_training, values_of
+from clm_ml.pipeline.carding import read_people, with_card, with_people
 from clm_ml.pipeline.foresight import is_beaten
 from clm_ml.pipeline.judging import Judged, alarms, gate, judge
 from clm_ml.plots import plot_gains, plot_reliability
@@ -51,7 +52,8 @@ def train(tables: Tables, config: Config, as_of: Any = None, progress: Progress 
         TimelineError: if there is not enough history before `as_of`.
         ModelError: if there is nothing to learn.
     """
-    return _learn_and_judge(Kept(tables, config), as_of, progress)[0]
+    model, judged, _ = _learn_and_judge(Kept(tables, config), as_of, progress)
+    return with_card(model, judged, config)
 
 
 def train_box(
@@ -81,6 +83,7 @@ def train_box(
     unjudged = model.facts["evaluation"].get("unjudged")
     verdict = Verdict(False, f"it could not be judged: {unjudged}") if judged is None else gate(judged, config)
     model = replace(model, facts={**model.facts, "gate": {"passed": verdict.passed, "why": verdict.why}})
+    model = with_card(model, judged, config)
     with new_box(folder, BOX_KIND, _box_facts(model), force=force) as hidden:
         save_model(model, hidden)
     progress("tracking", 0, 1)
@@ -114,7 +117,7 @@ def _learn_and_judge(
     tables, config = kept.tables, kept.config
     day = tables.complete_until if as_of is None else parse_day(as_of)
     _refuse_late(day, tables.complete_until)
-    examples, seen = _collected(kept, day, progress, closing)
+    examples, seen, people = _collected(kept, day, progress, closing)
     unjudged = _why_unjudged(config, tables.first_day, day)
     if unjudged is not None:
         if tune_minutes is not None:
@@ -125,6 +128,8 @@ def _learn_and_judge(
         facts = _facts(config, tables, examples, day, {"unjudged": unjudged}, None)
         return replace(model, facts=facts, reference=seen.told_by(model).facts()), None, None
     judged, tuned = _judged(examples, config, tables.inputs, tune_minutes, progress)
+    judged = with_people(judged, people)
+    del people
     facts, handed = _facts(config, tables, examples, day, dict(judged.facts), tuned), [examples]
     del examples  # whoever learns holds them alone, and can give them back
     model = learn(handed.pop(), config, tables.inputs, None if tuned is None else tuned.growth)
@@ -134,8 +139,8 @@ def _learn_and_judge(
     return replace(model, facts=facts, reference=seen.told_by(model).facts()), judged, tuned
 
 
-def _collected(kept: Kept, day: int, progress: Progress, closing: bool) -> tuple[Examples, Sampled]:
-    """Collect what can be learned from on a day, and count it; the prepared tables are given back.
+def _collected(kept: Kept, day: int, progress: Progress, closing: bool) -> tuple[Examples, Sampled, Any]:
+    """Collect what can be learned from on a day, count it, and read what people are; prepared tables are given back.
 
     With `closing` the engine is too.
     """
@@ -144,6 +149,7 @@ def _collected(kept: Kept, day: int, progress: Progress, closing: bool) -> tuple
     prepared = kept.prepare(progress)
     arrived, _ = arrived_by(prepared, day, config.monitor.recent_days)
     values = values_of(prepared, config.watched_attributes(), day, config.task.horizon_days)
+    people = read_people(kept.tables, config.train.fairness)
     done = iter(range(1, len(as_ofs) + 1))
     progress("examples", 0, len(as_ofs))
 
@@ -154,7 +160,7 @@ def _collected(kept: Kept, day: int, progress: Progress, closing: bool) -> tuple
     examples = collect_examples(
         prepared, config, as_ofs, day, tick, with_open=True, giving_back=True, when_read=when_read
     )
-    return examples, count_training(examples, config.task, kept.tables.inputs, day, arrived, values)
+    return examples, count_training(examples, config.task, kept.tables.inputs, day, arrived, values), people
 
 
 def _judged(
@@ -237,7 +243,8 @@ def _run(model: Model, judged: Judged | None, tuned: Tuned | None, box: Path) ->
     name = f"{model.facts['project']} {model.facts['as_of']}"
     facts = {**model.facts["data"], "gate": model.facts["gate"]}
     trials = () if tuned is None else tuple(trial.facts() for trial in tuned.trials)
-    return Run(name, params, figures, facts, plots, box, model.features(), trials)
+    texts = {"model_card.md": model.card}
+    return Run(name, params, figures, facts, plots, box, model.features(), trials, texts)
 
 
 def _figures(judged: Judged) -> dict[str, float]:
