@@ -71,6 +71,8 @@ def slope_limits(came: Any, said: Any, z: float = Z) -> Limits:
     """
     outcome = np.asarray(came, dtype=np.float64)
     odds = logit(np.clip(np.asarray(said, dtype=np.float64), 1e-12, 1 - 1e-12))
+    if not 0 < outcome.sum() < len(outcome):
+        return (float("nan"),) * 3
     given, at = np.column_stack([np.ones(len(odds)), odds]), np.array([0.0, 1.0])
     for _ in range(25):
         fitted = expit(given @ at)
@@ -82,6 +84,8 @@ def slope_limits(came: Any, said: Any, z: float = Z) -> Limits:
         at = at + step
         if np.abs(step).max() < 1e-8:
             break
+    else:  # a probability tells all apart, and no slope is steep enough
+        return (float("nan"),) * 3
     half = z * sqrt(float(np.linalg.inv(information)[1, 1]))
     return float(at[1]), float(at[1]) - half, float(at[1]) + half
 

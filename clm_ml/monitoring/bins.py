@@ -101,28 +101,28 @@ def _mean_by_chance(*counted: Counts) -> float:
     return (int(np.count_nonzero(filled)) - 1) * sum(1 / max(1, int(np.sum(counts))) for counts in counted)
 
 
-#: So many of the last pairs of days tell what is ordinary now, half a year of them where days are a fortnight apart: a
-#: quarter's campaigns are then in it, and a log's first months are not.
-_LAST = 13
+#: So many of the last pairs of days tell what is ordinary now, none of them older than so many days: a quarter's
+#: campaigns are then among them, and a log's first months are not.
+_PAIRS, _OLDEST = 13, 270
 
 
 def ordinary(counted: Mapping[int, Counts], apart: int) -> float:
     """Give the largest PSI between days of training about so many days apart, beyond what chance makes of it.
 
-    Of the last thirteen pairs as far apart as can be had; where all are nearer, it is thought to grow with the square
-    of the time between, as it does where a spread moves steadily. Nothing where there is but one day.
+    Of the last thirteen pairs, if there are any less than twice as far apart; where all are nearer, it is thought to
+    grow with the square of the time between, as it does where a spread moves steadily.
 
-    >>> ordinary({0: [80, 20], 30: [80, 20], 60: [80, 20]}, apart=30)
-    0.0
+    >>> ordinary({0: [80, 20], 30: [80, 20], 60: [80, 20]}, apart=30), ordinary({0: [80, 20], 90: [50, 50]}, apart=30)
+    (0.0, 0.0)
     >>> round(ordinary({0: [8000, 2000], 30: [7000, 3000]}, apart=60), 3)
     0.215
     """
-    days = sorted(counted)
-    gaps = {(a, b): b - a for a in days for b in days if a < b}
+    oldest = max(counted) - _OLDEST
+    gaps = {(a, b): b - a for a in counted for b in counted if a < b and b >= oldest and b - a <= 2 * apart}
     if not gaps:
         return 0.0
     gap = min(gaps.values(), key=lambda found: (abs(found - apart), -found))
-    pairs = sorted((pair for pair, found in gaps.items() if found == gap), key=lambda pair: pair[1])[-_LAST:]
+    pairs = sorted((pair for pair, found in gaps.items() if found == gap), key=lambda pair: pair[1])[-_PAIRS:]
     told = [(counted[a], counted[b]) for a, b in pairs]
     most = max(psi(*both) - _mean_by_chance(*both) for both in told)
     return max(0.0, most) * max(1.0, apart / gap) ** 2
