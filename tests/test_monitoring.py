@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
+import clm_ml
 from clm_ml.config import Monitor, Task
 from clm_ml.features import catalogue
 from clm_ml.monitoring import (
@@ -95,7 +100,7 @@ def test_what_days_of_training_differ_by_is_ordinary_and_grows_where_they_are_ne
 
 
 def reference(**told: Any) -> Reference:
-    none = Arrived({}, 28, {}, {})
+    none = Arrived({}, 28, {})
     return replace(Reference(LEARNED, 1000, none, {}, {}, {}, {}, {}), **told)
 
 
@@ -184,8 +189,8 @@ def flow_of(*kinds: pd.DataFrame, then: dict[str, int] | None = None, **now: Any
         inside = daily[(daily["day"] >= end - 28) & (daily["day"] < end)]
         span[name] = inside.groupby("kind")["rows"].sum().to_dict()
     delays = now.pop("delays", ({}, {}))
-    before = Arrived(then or span["then"], 28, delays[0], now.pop("tables_then", TABLES))
-    return Flow(before, Arrived(span["now"], 28, delays[1], now.pop("tables", TABLES)), daily, LEARNED, AS_OF)
+    before, after = Arrived(then or span["then"], 28, delays[0]), Arrived(span["now"], 28, delays[1])
+    return Flow(before, after, daily, LEARNED, AS_OF, now.pop("tables_then", TABLES), now.pop("tables", TABLES))
 
 
 ORDERS = rows_of("orders", 20)
@@ -375,3 +380,20 @@ def test_a_reference_is_read_back_as_it_was_written() -> None:
 def test_an_alarm_is_not_reached_before_a_notice() -> None:
     with pytest.raises(ValueError, match="psi_notice must not be above psi_alarm"):
         Monitor(psi_notice=0.5)
+
+
+# The recipes -----------------------------------------------------------------------------------------------
+
+
+def test_the_recipes_for_schedulers_can_be_read_by_what_they_are_for() -> None:
+    page = Path(clm_ml.__file__).parents[1] / "docs" / "monitoring.md"
+    if not page.exists():
+        pytest.skip("there are no docs beside an installed package")
+    blocks = re.findall(r"^```(\w+)\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    by_language = {language: [text for name, text in blocks if name == language] for language, _ in blocks}
+    (script,), (dag,) = by_language["sh"], by_language["python"]
+    subprocess.run(["sh", "-n"], input=script, text=True, check=True)
+    compile(dag, "dag.py", "exec")
+    borders, workflow = map(yaml.safe_load, by_language["yaml"])
+    assert Monitor(**{name: tuple(v) if isinstance(v, list) else v for name, v in borders["monitor"].items()})
+    assert [step for step in workflow["jobs"]["score"]["steps"] if "clm-ml monitor" in step.get("run", "")]

@@ -1,4 +1,4 @@
-"""How many rows arrived of late, of which kind, how late, and how many of them were rejected."""
+"""How many rows arrived of late, of which kind, and how late."""
 
 from __future__ import annotations
 
@@ -33,13 +33,11 @@ class Arrived:
         recent_days: how many days those are.
         delays: of the rows that arrived on those days, how many did so after how long (`DELAYS`), by table; empty where
             nobody tells when rows were loaded.
-        tables: rows read, used and rejected of each table, by reason.
     """
 
     rows: Mapping[str, int]
     recent_days: int
     delays: Mapping[str, list[int]]
-    tables: Mapping[str, Mapping[str, Any]]
 
     def facts(self) -> dict[str, Any]:
         """Tell it as plain data."""
@@ -51,7 +49,7 @@ def arrived_by(prepared: Prepared, as_of: int, recent_days: int) -> tuple[Arrive
     daily = daily_rows(prepared, as_of)
     recent = rows_between(daily, as_of - recent_days, as_of)
     delays = _delays(prepared, as_of, recent_days) if prepared.tables.has_loaded_at else {}
-    return Arrived(recent, recent_days, delays, prepared.tables.facts()["tables"]), daily
+    return Arrived(recent, recent_days, delays), daily
 
 
 def daily_rows(prepared: Prepared, as_of: int) -> pd.DataFrame:

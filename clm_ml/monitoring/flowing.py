@@ -28,7 +28,14 @@ _STEADY = ("orders", "events", "customers")
 class Flow:
     """What had arrived by the day of learning and by the day of the scores, and the rows of each day before that.
 
-    `daily` is what `daily_rows` counts on the day of the scores.
+    Attributes:
+        then: what had arrived when the model was learned.
+        now: what had on the day of the scores.
+        daily: what `daily_rows` counts on the day of the scores.
+        learned_on: the one day.
+        as_of: the other.
+        tables_then: rows read, used and rejected of each table, by reason, as the facts of a model tell them.
+        tables_now: the same now.
     """
 
     then: Arrived
@@ -36,11 +43,13 @@ class Flow:
     daily: pd.DataFrame
     learned_on: int
     as_of: int
+    tables_then: Mapping[str, Mapping[str, Any]]
+    tables_now: Mapping[str, Mapping[str, Any]]
 
     @property
     def gone(self) -> tuple[str, ...]:
         """Tables that training had and the config has no longer."""
-        return tuple(name for name in self.then.tables if name not in self.now.tables)
+        return tuple(name for name in self.tables_then if name not in self.tables_now)
 
     @property
     def empty(self) -> tuple[str, ...]:
@@ -79,7 +88,7 @@ def compare_rows(flow: Flow, limits: Monitor) -> Iterator[Finding]:
     for kind in sorted({*flow.then.rows, *flow.now.rows}):
         if table_of(kind) in flowing:
             yield from _rate(flow, kind, limits)
-    for name, told, found in _in_both(flow.then.tables, flow.now.tables):
+    for name, told, found in _in_both(flow.tables_then, flow.tables_now):
         yield from _rejected(name, told, found, limits)
     for name, told, found in _in_both(flow.then.delays, flow.now.delays):
         yield from _delayed(name, told, found, limits)
@@ -93,7 +102,7 @@ def _missing(flow: Flow) -> Iterator[Finding]:
     """Tell of tables that are not there, or not filled."""
     for name in flow.gone:
         words = (
-            f"the table {name} is missing: training had {flow.then.tables[name]['used']:,} rows of it, and the config "
+            f"the table {name} is missing: training had {flow.tables_then[name]['used']:,} rows of it, and the config "
             "maps none now. Map it again, or train without it."
         )
         yield Finding("table", name, "alarm", 0.0, 1.0, words)

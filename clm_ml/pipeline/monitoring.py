@@ -153,7 +153,8 @@ def _findings(
     """Ask each room in turn: rows, attributes, features and scores, what came."""
     limits = config.monitor
     arrived, daily = arrived_by(prepared, day, then.arrived.recent_days)
-    yield from compare_rows(Flow(then.arrived, arrived, daily, then.as_of, day), limits)
+    read = model.facts["data"]["tables"], prepared.tables.facts()["tables"]
+    yield from compare_rows(Flow(then.arrived, arrived, daily, then.as_of, day, *read), limits)
     watched = [name for name in then.attributes if name in config.mapped_attributes()]
     values = values_of(prepared, watched, day, config.task.horizon_days)
     yield from compare_attributes(then.attributes, values, limits)
