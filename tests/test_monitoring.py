@@ -15,6 +15,7 @@ import yaml
 
 import clm_ml
 from clm_ml.config import Monitor, Task
+from clm_ml.errors import ArtifactError
 from clm_ml.features import catalogue
 from clm_ml.monitoring import (
     KINDS,
@@ -350,8 +351,9 @@ def test_probabilities_that_are_too_bold_and_an_order_that_is_lost_are_told() ->
 
 
 def test_one_outcome_for_all_is_an_alarm() -> None:
-    told = list(compare_outcomes([0, 0], [0.5, 0.4], 0.0, TRAINING, reference(), AS_OF, LIMITS))
-    assert loud(told) == [("alarm", "base_rate", "order rate")]
+    for came, said in (([0, 0], [0.5, 0.4]), ([], [])):
+        told = list(compare_outcomes(came, said, 0.0, TRAINING, reference(), AS_OF, LIMITS))
+        assert loud(told) == [("alarm", "base_rate", "order rate")]
 
 
 # Findings and references -----------------------------------------------------------------------------------
@@ -375,6 +377,9 @@ def test_a_reference_is_read_back_as_it_was_written() -> None:
         attributes={"country": Values({"DE": 30}, 2, 1)},
     )
     assert read_reference(then.facts()) == then
+    for broken in ({}, then.facts() | {"as_of": "soon"}, then.facts() | {"arrived": {"lines": 3}}):
+        with pytest.raises(ArtifactError, match="none this clm-ml can read"):
+            read_reference(broken)
 
 
 def test_an_alarm_is_not_reached_before_a_notice() -> None:

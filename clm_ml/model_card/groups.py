@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from clm_ml.certainty import auc_limits, ece_by_chance, wilson
-from clm_ml.evaluation import metrics
+from clm_ml.evaluation import calibration_error
 
 __all__ = ["Group", "compare_groups", "would_be_listed"]
 
@@ -94,7 +94,7 @@ def _judged(name: str, rows: pd.DataFrame) -> Group:
     came, said = rows["came"].to_numpy(), rows["said"].to_numpy()
     auc, ece = (float("nan"),) * 3, float("nan")
     if 0 < came.sum() < len(came):
-        auc, ece = auc_limits(1 - came, 1 - said), metrics(came, said)["ece"]
+        auc, ece = auc_limits(1 - came, 1 - said), calibration_error(came, said)
     return Group(
         name=name,
         customers=len(rows),

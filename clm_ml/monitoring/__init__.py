@@ -11,17 +11,8 @@ from clm_ml.monitoring.drifting import Seen, compare_spreads
 from clm_ml.monitoring.findings import KINDS, LEVELS, Finding, in_order
 from clm_ml.monitoring.flowing import Flow, compare_rows
 from clm_ml.monitoring.outcome import compare_outcomes, not_known_yet
-from clm_ml.monitoring.reference import (
-    SCORE,
-    Came,
-    Reference,
-    Sampled,
-    Spread,
-    active,
-    count_training,
-    read_reference,
-    spreads_of,
-)
+from clm_ml.monitoring.reference import SCORE, Came, Reference, Sampled, active, count_training, read_reference
+from clm_ml.monitoring.spreads import Spread, spreads_of
 
 __all__ = [
     "KINDS", "LEVELS", "SCORE", "Arrived", "Bins", "Came", "Finding", "Flow", "Reference", "Sampled", "Seen", "Spread",

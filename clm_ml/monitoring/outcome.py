@@ -41,10 +41,10 @@ def compare_outcomes(
     """
     came, probability = np.asarray(ordered, dtype=np.float64), np.asarray(said, dtype=np.float64)
     if not 0 < came.sum() < len(came):
-        words = (
-            "all customers had one outcome, and nothing can be said of probabilities; see whether orders still arrive."
-        )
-        yield Finding("base_rate", "order rate", "alarm", float(came.mean()), None, words)
+        who = "nobody is active" if not len(came) else "all customers had one outcome"
+        words = f"{who}, and nothing can be said of probabilities; see whether orders still arrive."
+        rate = float(came.mean()) if len(came) else None
+        yield Finding("base_rate", "order rate", "alarm", rate, None, words)
         return
     yield _level(came, probability, then, as_of, limits)
     yield _slope(came, probability, limits)

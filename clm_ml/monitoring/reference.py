@@ -2,39 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from clm_ml.config import Inputs, Task
+from clm_ml.errors import ArtifactError, TimelineError
 from clm_ml.examples import Examples, draw_evenly
 from clm_ml.features import catalogue
 from clm_ml.model import Model
 from clm_ml.monitoring.arriving import Arrived
 from clm_ml.monitoring.attributes import Values
-from clm_ml.monitoring.bins import FEWEST, Bins, fit_bins
+from clm_ml.monitoring.bins import FEWEST
+from clm_ml.monitoring.spreads import Spread, few_as_ten, fit_spread, numbers_of, read_spread
 from clm_ml.segments import find_segments
 from clm_ml.timeline import date_of, parse_day
 
-__all__ = [
-    "SCORE",
-    "Came",
-    "Reference",
-    "Sampled",
-    "Spread",
-    "active",
-    "count_training",
-    "read_reference",
-    "spreads_of",
-    "typical_of",
-]
-
-Floats = np.ndarray[Any, np.dtype[np.float64]]
-Ints = np.ndarray[Any, np.dtype[np.int64]]
+__all__ = ["SCORE", "Came", "Reference", "Sampled", "active", "count_training", "read_reference"]
 
 #: So many customers of a day tell how features are spread; and so many what the model says, at the day of learning and
 #: at the days before.
@@ -42,23 +29,6 @@ _MOST_DESCRIBED, _MOST_ASKED, _MOST_ASKED_BEFORE = 50_000, 20_000, 2_000
 
 #: What a model says whose spread is watched.
 SCORE = "churn_probability"
-
-
-@dataclass(frozen=True)
-class Spread:
-    """How one number was spread over the active customers of each day of training.
-
-    `counts` are of the buckets of `bins`, by day; `typical` is the geometric mean of what was above zero on the last.
-    """
-
-    bins: Bins
-    typical: float | None
-    counts: Mapping[int, tuple[int, ...]]
-
-    def facts(self) -> dict[str, Any]:
-        """Tell it as plain data."""
-        counts = {_iso(day): list(counts) for day, counts in self.counts.items()}
-        return {"borders": list(self.bins.borders), "typical": self.typical, "counts": counts}
 
 
 @dataclass(frozen=True)
@@ -109,22 +79,30 @@ class Reference:
 
 
 def read_reference(facts: Mapping[str, Any]) -> Reference:
-    """Read a reference back from plain data."""
+    """Read a reference back from plain data.
+
+    Raises:
+        ArtifactError: if it is of a form that this clm-ml does not know.
+    """
+    try:
+        return _read(facts)
+    except (AttributeError, KeyError, TypeError, ValueError, TimelineError) as error:
+        raise ArtifactError(
+            f"the model's reference is none this clm-ml can read ({type(error).__name__}); train again."
+        ) from None
+
+
+def _read(facts: Mapping[str, Any]) -> Reference:
     return Reference(
         as_of=parse_day(facts["as_of"]),
         customers=facts["customers"],
         arrived=Arrived(**facts["arrived"]),
         attributes={name: Values(**values) for name, values in facts["attributes"].items()},
-        features={name: _read_spread(spread) for name, spread in facts["features"].items()},
-        scores={name: _read_spread(spread) for name, spread in facts["scores"].items()},
+        features={name: read_spread(spread) for name, spread in facts["features"].items()},
+        scores={name: read_spread(spread) for name, spread in facts["scores"].items()},
         segments={parse_day(day): counts for day, counts in facts["segments"].items()},
         came={parse_day(day): Came(**came) for day, came in facts["came"].items()},
     )
-
-
-def _read_spread(facts: Mapping[str, Any]) -> Spread:
-    counts = {parse_day(day): tuple(counted) for day, counted in facts["counts"].items()}
-    return Spread(Bins(tuple(facts["borders"])), facts["typical"], counts)
 
 
 def _iso(day: int) -> str:
@@ -140,22 +118,17 @@ class Sampled:
 
     def told_by(self, model: Model) -> Reference:
         """Add what a model says of them: its scores, where it puts them, and what it expected of closed windows."""
-        if not self.frames:
-            return self.reference
-        complete = {day: model.complete(frame) for day, frame in self.frames.items()}
-        said = {day: model.order_probability(frame) for day, frame in complete.items()}
-        placed = {
-            day: find_segments(frame, model.cuts, model.lapse, model.segments)["segment"].value_counts()
-            for day, frame in complete.items()
-        }
-        came = {
-            day: replace(came, predicted=float(f"{said[day].mean():.4g}"))
-            for day, came in self.reference.came.items()
-            if day in said
-        }
-        segments = {day: {str(name): _told(int(count)) for name, count in placed[day].items()} for day in placed}
-        churn = {day: 1 - values for day, values in said.items()}
-        return replace(self.reference, scores={SCORE: _spread(churn)}, segments=segments, came=came)
+        scores: Spread | None = None
+        segments, came = {}, dict(self.reference.came)
+        for day, few in self.frames.items():  # that of learning first
+            frame = model.complete(few)
+            said = model.order_probability(frame)
+            scores = fit_spread(day, 1 - said) if scores is None else scores.with_day(day, 1 - said)
+            placed = find_segments(frame, model.cuts, model.lapse, model.segments)["segment"].value_counts()
+            segments[day] = {str(name): few_as_ten(int(count)) for name, count in placed.items()}
+            if day in came:
+                came[day] = replace(came[day], predicted=float(f"{said.mean():.4g}"))
+        return replace(self.reference, scores={SCORE: scores} if scores else {}, segments=segments, came=came)
 
 
 def count_training(
@@ -179,24 +152,19 @@ def count_training(
         attributes: values of attributes then.
     """
     names = [f.name for f in catalogue(task, inputs) if f.learned and f.name in examples.latest]
-    bins: dict[str, Bins] = {}
-    counts: dict[str, dict[int, tuple[int, ...]]] = {name: {} for name in names}
-    typical: dict[str, float | None] = {}
+    features: dict[str, Spread] = {}
     asked, came, customers = {}, {}, 0
     for day, frame in _latest_first(examples, task):
         described = draw_evenly(frame, _MOST_DESCRIBED)
-        numbers = {name: _numbers(described[name]) for name in names}
-        if not bins:
-            bins = {name: fit_bins(values) for name, values in numbers.items()}
-            typical = {name: typical_of([values]) for name, values in numbers.items()}
-            customers = len(frame)
-        for name in names:
-            counts[name][day] = _counted(bins[name], numbers[name])
+        numbers = {name: numbers_of(described[name]) for name in names}
+        if not features:
+            features, customers = {name: fit_spread(day, values) for name, values in numbers.items()}, len(frame)
+        else:
+            features = {name: features[name].with_day(day, values) for name, values in numbers.items()}
         if day != as_of:
             came[day] = Came(len(frame), int(frame["ordered"].sum()))
         few = draw_evenly(frame, _MOST_ASKED if day == as_of else _MOST_ASKED_BEFORE)
         asked[day] = few.reset_index(drop=True).copy()  # a part of the frame would hold fast all of it
-    features = {name: Spread(bins[name], typical[name], counts[name]) for name in names if bins}
     return Sampled(Reference(as_of, customers, arrived, attributes, features, {}, {}, came), asked)
 
 
@@ -212,66 +180,3 @@ def _latest_first(examples: Examples, task: Task) -> Iterator[tuple[int, pd.Data
 def active(frame: pd.DataFrame, task: Task) -> pd.DataFrame:
     """Keep the customers whom models are judged on."""
     return frame[frame["days_since_last_order"] <= task.active_days]
-
-
-def _counted(bins: Bins, numbers: Floats) -> tuple[int, ...]:
-    return tuple(map(_told, bins.count(numbers).tolist()))
-
-
-def _spread(values: Mapping[int, Floats]) -> Spread:
-    """Bin the numbers of every day by borders fitted on the last."""
-    last = values[max(values)]
-    bins = fit_bins(last)
-    return Spread(bins, typical_of([last]), {day: _counted(bins, numbers) for day, numbers in sorted(values.items())})
-
-
-def spreads_of(
-    frames: Iterable[pd.DataFrame], spreads: Mapping[str, Spread]
-) -> tuple[dict[str, Ints], dict[str, float | None]]:
-    """Count people by the borders of a reference, batch by batch, and find what is typical of them now.
-
-    Numbers that the frames lack are left out.
-
-    Args:
-        frames: a row a customer, with the columns of the spreads.
-        spreads: those of training.
-
-    Returns:
-        people in each bucket, and the geometric mean of what is above zero, by name.
-    """
-    counts: dict[str, Ints] = {}
-    logs: dict[str, tuple[float, int]] = {}
-    for frame in frames:
-        for name in spreads:
-            if name in frame:
-                numbers = _numbers(frame[name])
-                counts[name] = counts.get(name, 0) + spreads[name].bins.count(numbers)
-                total, count = logs.get(name, (0.0, 0))
-                above = np.log(numbers[numbers > 0])
-                logs[name] = (total + float(above.sum()), count + len(above))
-    return counts, {name: _mean(*told) for name, told in logs.items()}
-
-
-def typical_of(parts: Sequence[Floats]) -> float | None:
-    """Give the geometric mean of all numbers above zero, four digits of it; None if there are none.
-
-    A change of unit multiplies it by just that.
-
-    >>> typical_of([np.array([0.0, 1.0]), np.array([100.0, np.nan])])
-    10.0
-    """
-    logs = [np.log(part[part > 0]) for part in parts]
-    return _mean(sum(float(part.sum()) for part in logs), sum(map(len, logs)))
-
-
-def _mean(logs: float, count: int) -> float | None:
-    return float(f"{np.exp(logs / count):.4g}") if count else None
-
-
-def _numbers(column: pd.Series[Any]) -> Floats:
-    return column.to_numpy(dtype=np.float64, na_value=np.nan)
-
-
-def _told(people: int) -> int:
-    """Tell how many people there are, but of few no more than that."""
-    return people if people == 0 or people >= FEWEST else FEWEST // 2

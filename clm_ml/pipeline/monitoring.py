@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from clm_ml.artifacts import Box, json_text, open_box, refuse_existing_file, whole_file
 from clm_ml.config import Config
 from clm_ml.errors import ArtifactError, ModelError, TimelineError
-from clm_ml.evaluation import metrics
+from clm_ml.evaluation import calibration_error
 from clm_ml.features import build_features, catalogue
 from clm_ml.keeping import read_kept_tables
 from clm_ml.labels import outcomes
@@ -190,7 +190,7 @@ def _came(
     ordered, probability = both["ordered"].to_numpy(), both["order_probability"].to_numpy()
     judged = model.facts["evaluation"]
     training = {**judged.get("model", {}), "customers": judged.get("customers", 0)}
-    ece = metrics(ordered, probability)["ece"] if 0 < ordered.sum() < len(ordered) else 0.0
+    ece = calibration_error(ordered, probability) if len(both) else 0.0
     yield from compare_outcomes(ordered, probability, ece, training, then, day, config.monitor)
 
 
