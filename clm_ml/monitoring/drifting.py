@@ -12,6 +12,7 @@ from clm_ml.features import Feature
 from clm_ml.monitoring.bins import Counts, by_chance, ordinary, psi, season_of
 from clm_ml.monitoring.findings import THE_SEASON, Finding, Level, a_year_before, graded
 from clm_ml.monitoring.reference import Reference
+from clm_ml.monitoring.spreads import Spread
 
 __all__ = ["Seen", "compare_spreads"]
 
@@ -76,10 +77,9 @@ def compare_spreads(
     for name, spread in {**then.features, **then.scores}.items():
         if name in now.counts and spread.counts:
             grade = _grade(spread.counts, now.counts[name], as_of, limits)
+            difference = _difference(spread, now.counts[name])
             times = _times(spread.typical, now.typical[name])
-            yield _told(
-                name, features.get(name), grade, (spread.counts[max(spread.counts)], now.counts[name]), times, limits
-            )
+            yield _told(name, features.get(name), grade, difference, times, limits)
     if then.segments:
         yield _segments(then, now, as_of, limits)
 
@@ -104,14 +104,12 @@ def _times(before: float | None, now: float | None) -> float:
     return now / before if now and before else 1.0
 
 
-def _told(
-    name: str, feature: Feature | None, grade: _Grade, counts: tuple[Counts, Counts], times: float, limits: Monitor
-) -> Finding:
+def _told(name: str, feature: Feature | None, grade: _Grade, difference: str, times: float, limits: Monitor) -> Finding:
     """Say what has become of one number; a feature has a meaning, a score has none but its name."""
     kind, what = ("score", name) if feature is None else ("feature", f"{name} ({feature.meaning})")
     if grade.level == "silent":
         return grade.finding(kind, name, f"{what} is spread as it was in training (PSI {grade.psi:.2f}).")
-    told = f"{what} {grade.words}: {_difference(*counts)}."
+    told = f"{what} {grade.words}: {difference}."
     if max(times, 1 / times) >= limits.unit_times:
         words = (
             f"{told} Its typical value is {times:.3g} times what it was, as if its unit had changed. Compare the "
@@ -127,12 +125,20 @@ def _told(
     return grade.finding(kind, name, f"{told} Look at {look}; if it is real, train again.")
 
 
-def _difference(then: Counts, now: Counts) -> str:
-    """Say which bucket has won or lost most."""
+def _difference(spread: Spread, now: Counts) -> str:
+    """Say which bucket has won or lost most.
+
+    >>> from clm_ml.monitoring.bins import Bins
+    >>> _difference(Spread(Bins((0.0, 2.5)), 1.0, {7: (0, 50, 30, 20)}), (0, 20, 60, 20))
+    'above 0 and up to 2.5 were 30% of the customers, and are 60%'
+    """
+    then = spread.counts[max(spread.counts)]
     old, new = (np.asarray(counts) / max(1, int(np.sum(counts))) for counts in (then, now))
-    most, bins = int(np.argmax(np.abs(new - old))), len(old) - 1
-    where = {0: "no value", 1: "the lowest values", bins: "the highest values"}.get(most, f"bin {most} of {bins}")
-    return f"{where} had {old[most]:.0%} of the customers and have {new[most]:.0%}"
+    most, borders = int(np.argmax(np.abs(new - old))), spread.bins.borders
+    above = f"above {borders[most - 2]:g}" if most > 1 else ""
+    below = f"up to {borders[most - 1]:g}" if 0 < most <= len(borders) else ""
+    where = " and ".join(part for part in (above, below) if part) or ("with a value" if most else "without a value")
+    return f"{where} were {old[most]:.0%} of the customers, and are {new[most]:.0%}"
 
 
 def _segments(then: Reference, now: Seen, as_of: int, limits: Monitor) -> Finding:
