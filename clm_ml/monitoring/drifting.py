@@ -129,7 +129,7 @@ def _difference(spread: Spread, now: Counts) -> str:
     """Say which bucket has won or lost most.
 
     >>> from clm_ml.monitoring.bins import Bins
-    >>> _difference(Spread(Bins((0.0, 2.5)), 1.0, {7: (0, 50, 30, 20)}), (0, 20, 60, 20))
+    >>> _difference(Spread(Bins((0.0, 2.5)), 1.0, {7: (0, 50, 30, 20)}), (0, 30, 60, 10))
     'above 0 and up to 2.5 were 30% of the customers, and are 60%'
     """
     then = spread.counts[max(spread.counts)]
