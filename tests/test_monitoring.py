@@ -250,8 +250,9 @@ def test_a_last_row_that_lies_farther_back_than_ever_is_late(days: int, level: s
     assert told == ([] if level is None else [(level, "late", "orders: last row")])
 
 
-def test_a_shop_that_is_closed_on_sundays_is_not_late_on_mondays() -> None:
-    assert told_of(rows_of("orders", lambda day: 20 if day % 7 != (AS_OF - 1) % 7 else 0)) == []
+@pytest.mark.parametrize("closed", [1, 3])
+def test_a_shop_that_is_closed_on_some_days_of_the_week_is_not_late_after_them(closed: int) -> None:
+    assert told_of(rows_of("orders", lambda day: 20 if (AS_OF - 1 - day) % 7 >= closed else 0)) == []
 
 
 def test_last_days_that_came_in_part_are_late() -> None:
@@ -259,6 +260,8 @@ def test_last_days_that_came_in_part_are_late() -> None:
     assert told_of(partly) == [("alarm", "late", "orders: last days")]
     weekly = rows_of("orders", lambda day: 5 if (AS_OF - day) % 7 in (1, 2, 3) else 20)
     assert told_of(weekly) == []
+    now_and_then = rows_of("orders", lambda day: 5 if (AS_OF - 1 - day) % 90 < 3 else 20)
+    assert told_of(now_and_then) == []
 
 
 def test_rows_that_take_longer_to_arrive_than_nearly_all_did_are_late() -> None:
