@@ -283,7 +283,11 @@ def test_a_reason_that_rejects_more_of_the_new_rows_is_told() -> None:
 def test_rows_are_counted_by_kind_and_day_as_far_as_they_were_known(shop: Any) -> None:
     orders = [("a", "2024-01-02", 5, "o1", "2024-01-02"), ("a", "2024-01-02", 5, "o1", "2024-01-02"),
               ("b", "2024-01-03", 5, "o2", "2024-01-09"), ("b", "2024-01-05", 5, "o3", "2024-01-05")]  # fmt: skip
-    events = [("a", "2024-01-02", "visit", "2024-01-02"), ("c", "2024-01-03", "dance", "2024-01-03")]
+    events = [
+        ("a", "2024-01-02", "visit", "2024-01-02"),
+        ("c", "2024-01-03", "dance", "2024-01-03"),
+        ("c", "2024-01-03", "visit", "2024-01-09"),
+    ]
     rows = daily_rows(prepare(shop(orders, events, [("a", "2024-01-01", None)])), parse_day("2024-01-05"))
     told = [(row.kind, row.day - parse_day("2024-01-01"), row.rows) for row in rows.itertuples()]
     assert told == [("event visit", 1, 1), ("new customers", 0, 1), ("orders", 1, 1), ("other events", 2, 1)]
