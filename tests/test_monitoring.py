@@ -28,6 +28,7 @@ from clm_ml.monitoring import (
     Seen,
     Spread,
     Values,
+    arrived_by,
     by_chance,
     compare_attributes,
     compare_outcomes,
@@ -288,9 +289,13 @@ def test_rows_are_counted_by_kind_and_day_as_far_as_they_were_known(shop: Any) -
         ("c", "2024-01-03", "dance", "2024-01-03"),
         ("c", "2024-01-03", "visit", "2024-01-09"),
     ]
-    rows = daily_rows(prepare(shop(orders, events, [("a", "2024-01-01", None)])), parse_day("2024-01-05"))
+    prepared = prepare(shop(orders, events, [("a", "2024-01-01", None)]))
+    rows = daily_rows(prepared, parse_day("2024-01-05"))
     told = [(row.kind, row.day - parse_day("2024-01-01"), row.rows) for row in rows.itertuples()]
     assert told == [("event visit", 1, 1), ("new customers", 0, 1), ("orders", 1, 1), ("other events", 2, 1)]
+    delays = {day: arrived_by(prepared, parse_day(day), 28)[0].delays for day in ("2024-01-05", "2024-01-10")}
+    assert delays["2024-01-05"] == {"orders": [1, 0, 0, 0, 0, 0], "events": [2, 0, 0, 0, 0, 0]}
+    assert delays["2024-01-10"] == {"orders": [2, 0, 0, 1, 0, 0], "events": [2, 0, 0, 1, 0, 0]}  # six days: from 4 on
 
 
 # Attributes ------------------------------------------------------------------------------------------------

@@ -114,42 +114,51 @@ def _missing(flow: Flow) -> Iterator[Finding]:
         yield Finding("table", table, "alarm", 0.0, 1.0, words)
 
 
+@dataclass(frozen=True)
+class _Kind:
+    """The rows of one kind by day, and how many days are counted together."""
+
+    rows: pd.Series[int]
+    span: int
+
+    def until(self, day: int) -> int:
+        """Count the rows of the days before a day."""
+        return int(self.rows[(self.rows.index >= day - self.span) & (self.rows.index < day)].sum())
+
+    def change(self, first: int, last: int) -> float:
+        """Tell by which factor, in logarithms, there were more before one day than before another."""
+        return _log_ratio(self.until(first), self.until(last))
+
+    def reaches(self, day: int) -> bool:
+        """Say whether there are rows of all the days before a day, so that they can be counted."""
+        return not self.rows.empty and day - self.span >= int(self.rows.index[0])
+
+    def usual(self, day: int, apart: int) -> float:
+        """Tell the largest change between days so far apart, the later ones of the quarter before a day."""
+        ends = [day - 7 * week for week in range(_WEEKS) if self.reaches(day - 7 * week - apart)]
+        return max((abs(self.change(end - apart, end)) for end in ends), default=0.0)
+
+
 def _rate(flow: Flow, kind: str, limits: Monitor) -> Iterator[Finding]:
     """Tell whether rows of a kind come at another rate than before training, than is ordinary, and than a year ago."""
-    span, rows = flow.then.recent_days, flow.daily[flow.daily["kind"] == kind].set_index("day")["rows"]
-
-    def until(day: int) -> int:
-        return int(rows[(rows.index >= day - span) & (rows.index < day)].sum())
-
-    def change(first: int, last: int) -> float:
-        return _log_ratio(until(first), until(last))
-
-    before, now = flow.then.rows.get(kind, 0), until(flow.as_of)
+    counted = _Kind(flow.daily[flow.daily["kind"] == kind].set_index("day")["rows"], flow.then.recent_days)
+    before, now = flow.then.rows.get(kind, 0), counted.until(flow.as_of)
     if max(before, now) < _FEWEST_ROWS:
         return
-    apart, found = flow.as_of - flow.learned_on, _log_ratio(before, now)
-    begun = span + (int(rows.index[0]) if len(rows) else flow.learned_on)
-    ends = [flow.learned_on - 7 * week for week in range(_WEEKS) if flow.learned_on - 7 * week - apart >= begun]
-    usual = max((abs(change(day - apart, day)) for day in ends), default=0.0)
-    chance = z_of(limits) * sqrt(1 / (before + 0.5) + 1 / (now + 0.5))
-    borders = [
-        max(log(times), limits.ordinary_times * usual) + chance for times in (limits.rate_notice, limits.rate_alarm)
-    ]
+    found, usual = _log_ratio(before, now), counted.usual(flow.learned_on, flow.as_of - flow.learned_on)
+    granted, chance = limits.ordinary_times * usual, z_of(limits) * sqrt(1 / (before + 0.5) + 1 / (now + 0.5))
+    borders = [max(log(times), granted) + chance for times in (limits.rate_notice, limits.rate_alarm)]
     level, threshold = graded(abs(found), *borders)
     value, border = exp(found), exp(threshold if found > 0 else -threshold)
-    told = f"{kind}: {now:,} rows in {span} days, where {before:,} came in as many before training ({value:.2f} times)"
+    told = f"{kind}: {now:,} rows in {counted.span} days, and {before:,} in as many before training ({value:.2f} times)"
+    a_year_ago = [day - A_YEAR for day in (flow.learned_on, flow.as_of)]
     if level == "silent":
         yield Finding("rate", kind, level, value, border, f"{told}, which is nothing out of the ordinary.")
-    elif (
-        flow.learned_on - A_YEAR >= begun
-        and abs(found - change(flow.learned_on - A_YEAR, flow.as_of - A_YEAR)) < borders[0]
-    ):
+    elif counted.reaches(a_year_ago[0]) and abs(found - counted.change(*a_year_ago)) < borders[0]:
         yield Finding("season", kind, "notice", value, border, f"{told}. {THE_SEASON}")
     else:
         usually = f"; as far apart it was {exp(usual):.2f} times at most" if usual else ""
-        words = (
-            f"{told}{usually}. Find out whether something is logged twice or no longer, or the shop itself has changed."
-        )
+        words = f"{told}{usually}. Find out whether something is logged twice, or no longer, or the shop has changed."
         yield Finding("rate", kind, level, value, border, words)
 
 
