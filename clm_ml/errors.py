@@ -15,6 +15,7 @@ __all__ = [
     "ClmError",
     "ConfigError",
     "DataError",
+    "DriftError",
     "GateError",
     "ModelError",
     "TimelineError",
@@ -75,6 +76,12 @@ class GateError(ClmError):
     """A model was learned and kept, but does not beat its baselines."""
 
     exit_code = 17
+
+
+class DriftError(ClmError):
+    """What is scored now differs so much from what was learned from that somebody should look."""
+
+    exit_code = 18
 
 
 def did_you_mean(word: str, known: Iterable[str], most: int = 3) -> str:

@@ -24,6 +24,7 @@ __all__ = [
     "BASELINE_COLUMNS",
     "LEAKAGE_AUC",
     "Verdict",
+    "calibration_error",
     "compare_log_loss",
     "compare_methods",
     "fit_baselines",
@@ -78,7 +79,7 @@ def metrics(ordered: Any, order_probability: Any) -> dict[str, float]:
         "log_loss": float(_losses(came, said).mean()),
         "brier": brier,
         "brier_skill": float(1 - brier / (rate * (1 - rate))),
-        "ece": _calibration_error(came, said),
+        "ece": calibration_error(came, said),
         "calibration_slope": _slope(came, said),
         "predicted_to_happened": float(said.mean() / rate),
         "top_decile_lift": _top_lift(1 - came, 1 - said, 0.1),
@@ -246,8 +247,13 @@ def _losses(came: Floats, said: Floats) -> Floats:
     return -(came * np.log(clipped) + (1 - came) * np.log1p(-clipped))
 
 
-def _calibration_error(came: Floats, said: Floats) -> float:
-    bins = reliability(came, said)
+def calibration_error(ordered: Any, order_probability: Any) -> float:
+    """Give the expected calibration error (ECE): how far bins of equal count are off on the mean.
+
+    >>> round(calibration_error([1, 0, 1, 0], [0.9, 0.1, 0.9, 0.1]), 2)
+    0.1
+    """
+    bins = reliability(ordered, order_probability)
     return float(np.average((bins["predicted"] - bins["happened"]).abs(), weights=bins["customers"]))
 
 

@@ -16,6 +16,7 @@ CODES = {
     "ArtifactError": 15,
     "CampaignError": 16,
     "GateError": 17,
+    "DriftError": 18,
 }
 
 

@@ -96,7 +96,7 @@ def test_a_model_read_back_scores_the_same_to_the_last_bit(box, scores, features
 def test_a_box_holds_only_text_and_json(box):
     for path in box.iterdir():
         text = path.read_bytes().decode("utf-8")
-        assert path.suffix in {".json", ".txt"}
+        assert path.suffix in {".json", ".md", ".txt"}
         assert path.suffix != ".json" or json.loads(text)
         assert path.suffix != ".txt" or text.startswith("tree\n")
 
@@ -132,7 +132,9 @@ def test_poisoned_and_added_future_rows_change_neither_the_model_nor_the_scores(
     again = clm.train(tables, shop, as_of=AS_OF)
     first, second = files(model, tmp_path / "first"), files(again, tmp_path / "again")
     first_facts, second_facts = json.loads(first.pop("evaluation.json")), json.loads(second.pop("evaluation.json"))
+    cards = [box.pop("model_card.md").decode("utf-8") for box in (first, second)]
     assert first == second
+    assert len({card.split("## Data")[0] + card.split("## Task")[1] for card in cards}) == 1
     assert first_facts.pop("data") != second_facts.pop("data")  # the manifest tells how many rows were read
     assert first_facts == second_facts
     assert_frame_equal(again.score(clm.describe(tables, AS_OF, shop.task)), scores, check_exact=True)

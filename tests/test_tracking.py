@@ -120,7 +120,7 @@ def test_a_run_tells_what_was_asked_for_how_it_was_judged_and_of_which_data(mlfl
         assert run.data.metrics[f"{name}.log_loss"] == figures["log_loss"]
     assert "constant_rate.calibration_slope" not in run.data.metrics  # it has none
     kept = {file.path for file in mlflow.artifacts.list_artifacts(run_id=run.info.run_id)}
-    assert kept == {"data.json", "gains.png", "reliability.png"}
+    assert kept == {"data.json", "gains.png", "model_card.md", "reliability.png"}
     data = json.loads(mlflow.artifacts.load_text(f"{run.info.artifact_uri}/data.json"))
     assert data["tables"]["orders"]["used"] == facts["data"]["tables"]["orders"]["used"]
     assert data["gate"] == {"passed": True, "why": "passed for the test"}

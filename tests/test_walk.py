@@ -303,6 +303,8 @@ def test_order_of_rows_threads_and_the_future_move_no_byte(shop: Path, exported:
 def test_order_of_rows_threads_and_the_future_move_no_byte_of_the_model(shop: Path, again: Path) -> None:
     first, second = (everything(folder / "model") for folder in (shop, again))
     assert set(first) == set(second)
+    cards = [files.pop("model_card.md").decode("utf-8") for files in (first, second)]
+    assert len({card.split("## Data")[0] + card.split("## Task")[1] for card in cards}) == 1
     for name in set(first) - {"manifest.json"}:
         if first[name] != second[name]:  # facts may count rejected rows
             one, other = (json.loads(files[name]) for files in (first, second))

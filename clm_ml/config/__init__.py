@@ -7,6 +7,7 @@ can be run from anywhere.
 
 from clm_ml.config.contract import CHANNELS, COLUMNS, DESTINATIONS, MEANINGS, RATED
 from clm_ml.config.inputs import Inputs
+from clm_ml.config.monitor import Monitor
 from clm_ml.config.printing import commented
 from clm_ml.config.reading import load_config, read_yaml
 from clm_ml.config.schema import (
@@ -55,6 +56,7 @@ __all__ = [
     "ListPlan",
     "MaxContacts",
     "Measure",
+    "Monitor",
     "PlayPlan",
     "SegmentRule",
     "SegmentRules",

@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from clm_ml.config.contract import CHANNELS, COLUMNS, DESTINATIONS, MEANINGS
 from clm_ml.config.frozen import Frozen
+from clm_ml.config.monitor import Monitor
 from clm_ml.config.segments import USUAL_SEGMENTS, SegmentRules
 from clm_ml.errors import did_you_mean
 
@@ -219,6 +220,14 @@ class Train(Frozen):
         description="Columns of the customer table to learn from, such as country: only what was known of a customer "
         "from the start, since that table tells of no earlier day. Values of fewer than 50 customers teach nothing.",
     )
+    fairness: tuple[Text, ...] = Field(
+        (),
+        description="Columns of the customer table, such as country or age_band, over whose values the model card "
+        "compares how the model does; it learns nothing from them.",
+    )
+    fairness_at_least: Annotated[Whole, Field(ge=20)] = Field(
+        50, description="Groups of fewer customers are not told of in the model card."
+    )
     seed: Whole = Field(1, description="Seed of everything drawn while learning.")
 
 
@@ -409,6 +418,7 @@ class Config(Frozen):
     )
     measure: Measure = Field(Measure(), description="How campaigns are measured.")
     uplift: UpliftPlan = Field(UpliftPlan(), description="How it is learned who can be persuaded.")
+    monitor: Monitor = Field(Monitor(), description="What counts as drift since training.")
     destinations: tuple[Text, ...] = Field(
         ("table",),
         description="The files an export writes: names that `clm-ml destinations` lists, or YAMLs of one's own.",
@@ -420,12 +430,14 @@ class Config(Frozen):
 
     @model_validator(mode="after")
     def _has_its_attributes(self) -> Config:
-        people = self.tables.customers
-        mapped = [] if people is None else [name for name in people.columns if _is_attribute(name)]
-        for name in self.train.attributes:
-            if name not in mapped:
-                near = did_you_mean(name, mapped) or (f"; there are {', '.join(mapped)}" if mapped else "")
-                raise ValueError(f"train.attributes: {name!r} is no attribute that tables.customers maps{near}")
+        mapped = self.mapped_attributes()
+        watched = () if self.monitor.attributes == "auto" else self.monitor.attributes
+        asked = {"train.attributes": self.train.attributes, "train.fairness": self.train.fairness}
+        for key, names in (asked | {"monitor.attributes": watched}).items():
+            for name in names:
+                if name not in mapped:
+                    near = did_you_mean(name, mapped) or (f"; there are {', '.join(mapped)}" if mapped else "")
+                    raise ValueError(f"{key}: {name!r} is no attribute that tables.customers maps{near}")
         return self
 
     @model_validator(mode="after")
@@ -461,6 +473,18 @@ class Config(Frozen):
                 near = did_you_mean(name, DESTINATIONS) or f"; known: {', '.join(DESTINATIONS)}"
                 raise ValueError(f"there is no destination {name!r}{near}")
         return names
+
+    def mapped_attributes(self) -> tuple[str, ...]:
+        """List the columns of the customer table that say what somebody is."""
+        people = self.tables.customers
+        return () if people is None else tuple(name for name in people.columns if _is_attribute(name))
+
+    def watched_attributes(self) -> tuple[str, ...]:
+        """List the attributes whose values `monitor` compares, each once."""
+        if self.monitor.attributes != "auto":
+            return self.monitor.attributes
+        asked = ("country", *self.train.attributes, *self.train.fairness)
+        return tuple(name for name in dict.fromkeys(asked) if name in self.mapped_attributes())
 
     def path(self, path: str | Path) -> Path:
         """Find a path of the config: relative ones start at the YAML's folder."""

@@ -3,6 +3,7 @@
 It knows nothing of shops: any randomised experiment will do, as a frame with an arm and an outcome.
 """
 
+from clm_ml.certainty import wilson
 from clm_ml.measuring.adjusting import adjusted_difference
 from clm_ml.measuring.arms import Arm, Pair, count_arm
 from clm_ml.measuring.comparing import measure
@@ -11,7 +12,7 @@ from clm_ml.measuring.differing import Differing, ask_whether_they_differ, holm
 from clm_ml.measuring.effects import Effect, Terms, compare
 from clm_ml.measuring.frames import Columns, read_frame
 from clm_ml.measuring.interim import Interim, watch_buyers
-from clm_ml.measuring.intervals import Interval, newcombe, spend_difference, spread_of, wilson, z_of
+from clm_ml.measuring.intervals import Interval, newcombe, spend_difference, spread_of, z_of
 from clm_ml.measuring.measured import Measured
 from clm_ml.measuring.ratio import Ratio, check_ratio
 from clm_ml.measuring.together import put_together

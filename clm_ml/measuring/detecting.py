@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from scipy.stats import binom
 
-from clm_ml.measuring.intervals import wilson, z_of
+from clm_ml.certainty import wilson
+from clm_ml.measuring.intervals import z_of
 
 __all__ = ["smallest_detectable_rise"]
 

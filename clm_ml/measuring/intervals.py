@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from math import sqrt
-from typing import Any
 
 from scipy.special import ndtr, ndtri
 
+from clm_ml.certainty import wilson
 from clm_ml.measuring.arms import Arm
 
 __all__ = [
@@ -25,7 +25,6 @@ __all__ = [
     "newcombe",
     "spend_difference",
     "spread_of",
-    "wilson",
     "z_of",
 ]
 
@@ -70,18 +69,6 @@ def z_of(confidence: float) -> float:
     1.96
     """
     return float(ndtri((1 + confidence) / 2))
-
-
-def wilson(successes: Any, trials: Any, z: float) -> tuple[Any, Any]:
-    """Give Wilson's limits of a share; neither number has to be whole, and both may be arrays.
-
-    >>> [round(limit, 4) for limit in wilson(5, 10, 1.96)]
-    [0.2366, 0.7634]
-    """
-    share, square = successes / trials, z * z
-    middle = (share + square / (2 * trials)) / (1 + square / trials)
-    half = z * (share * (1 - share) / trials + square / (4 * trials * trials)) ** 0.5 / (1 + square / trials)
-    return middle - half, middle + half
 
 
 def newcombe(contacted: Arm, holdout: Arm, z: float) -> Interval:

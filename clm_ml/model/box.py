@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from clm_ml.artifacts import json_text, open_box
+from clm_ml.artifacts import Box, json_text, open_box
 from clm_ml.config import USUAL_SEGMENTS, Inputs, Lapse, Task, read_segment_rules
 from clm_ml.errors import ArtifactError
 from clm_ml.features import Rhythm
@@ -26,6 +26,7 @@ from clm_ml.segments import CutPoints
 __all__ = ["BOX_KIND", "load_model", "save_model"]
 
 BOX_KIND = "model"
+_REFERENCE, _CARD = "reference.json", "model_card.md"
 
 
 def save_model(model: Model, folder: Path) -> None:
@@ -50,6 +51,10 @@ def save_model(model: Model, folder: Path) -> None:
         content["segments"] = model.segments.facts()
     (folder / "model.json").write_text(json_text(content), encoding="utf-8")
     (folder / "evaluation.json").write_text(json_text(dict(model.facts)), encoding="utf-8")
+    if model.reference:
+        (folder / _REFERENCE).write_text(json_text(model.reference), encoding="utf-8")
+    if model.card:
+        (folder / _CARD).write_text(model.card, encoding="utf-8", newline="\n")
 
 
 def load_model(folder: str | Path) -> Model:
@@ -62,9 +67,16 @@ def load_model(folder: str | Path) -> Model:
     try:
         content = json.loads(box.path("model.json").read_text(encoding="utf-8"))
         facts = json.loads(box.path("evaluation.json").read_text(encoding="utf-8"))
-        return _read(content, facts, box.folder)
+        reference = json.loads(_text_of(box, _REFERENCE) or "{}")
+        return replace(_read(content, facts, box.folder), reference=reference, card=_text_of(box, _CARD))
     except (AttributeError, KeyError, TypeError, ValueError, OSError) as error:
         raise ArtifactError(f"{folder} is no model this clm-ml can read ({type(error).__name__}).") from None
+
+
+def _text_of(box: Box, name: str) -> str:
+    """Read a file that boxes written by an earlier clm-ml lack."""
+    place = box.path(name)
+    return place.read_text(encoding="utf-8") if place.exists() else ""
 
 
 def _read(content: Mapping[str, Any], facts: Mapping[str, Any], folder: Path) -> Model:

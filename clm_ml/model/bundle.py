@@ -50,6 +50,8 @@ class Model:
         attributes: what the attributes of people tell.
         segments: who is in which segment.
         facts: where and when it was learned, and how it was judged: plain data.
+        reference: what training saw, in counts, for `monitor`: plain data; empty in models of before there was one.
+        card: the model card, as Markdown; empty if nobody wrote one.
     """
 
     task: Task
@@ -67,6 +69,8 @@ class Model:
     segments: SegmentRules = field(default=USUAL_SEGMENTS, repr=False)
     currency: str = "EUR"
     facts: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    reference: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    card: str = field(default="", repr=False)
 
     def features(self) -> list[str]:
         """List the columns a frame of features must have, before those against the customer's habit."""

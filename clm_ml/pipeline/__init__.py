@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from clm_ml.pipeline.measuring import MeasuredCampaigns, measure_campaigns
     from clm_ml.pipeline.measuring_stages import Staged, cohorts, kpis, measure_stages
     from clm_ml.pipeline.migrating import Migrated, transitions, transitions_files
+    from clm_ml.pipeline.monitoring import Monitored, monitor
     from clm_ml.pipeline.persuading import LearnedUplift, learn_from_campaigns
     from clm_ml.pipeline.pruning import Pruned, prune
     from clm_ml.pipeline.scoring import Scored, score
@@ -32,6 +33,7 @@ __all__ = [
     "Listed",
     "MeasuredCampaigns",
     "Migrated",
+    "Monitored",
     "Pruned",
     "Scored",
     "Segmented",
@@ -50,6 +52,7 @@ __all__ = [
     "learn_from_campaigns",
     "measure_campaigns",
     "measure_stages",
+    "monitor",
     "propose_config",
     "prune",
     "rank",
@@ -73,6 +76,7 @@ _HOMES = {
     "measuring": ("MeasuredCampaigns", "measure_campaigns"),
     "measuring_stages": ("Staged", "cohorts", "kpis", "measure_stages"),
     "migrating": ("Migrated", "transitions", "transitions_files"),
+    "monitoring": ("Monitored", "monitor"),
     "persuading": ("LearnedUplift", "learn_from_campaigns"),
     "pruning": ("Pruned", "prune"),
     "scoring": ("Scored", "score"),

@@ -26,7 +26,10 @@ Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 @dataclass(frozen=True)
 class Judged:
-    """What was said and what came, of the cohort at one as_of: one value a customer, in the cohort's order."""
+    """What was said and what came, of the cohort at one as_of: one value a customer, in the cohort's order.
+
+    `people` has what they are, by attribute, where fairness is asked for.
+    """
 
     cohort: pd.DataFrame = field(repr=False)
     order_probability: Floats = field(repr=False)
@@ -35,6 +38,7 @@ class Judged:
     baselines: Mapping[str, Floats] = field(repr=False)
     facts: Mapping[str, Any]
     foreseen: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
+    people: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def expected_value(self) -> Floats:

@@ -16,6 +16,8 @@ from clm_ml.evaluation import Verdict, judge_as_of, reliability
 from clm_ml.examples import Examples, collect_examples, refuse_short, training_as_ofs
 from clm_ml.keeping import Kept, read_kept_tables
 from clm_ml.model import BOX_KIND, Model, Tuned, learn, save_model, tune
+from clm_ml.monitoring import Sampled, arrived_by, count_training, values_of
+from clm_ml.pipeline.carding import read_people, with_card, with_people
 from clm_ml.pipeline.foresight import is_beaten
 from clm_ml.pipeline.judging import Judged, alarms, gate, judge
 from clm_ml.plots import plot_gains, plot_reliability
@@ -56,7 +58,8 @@ def train(tables: Tables, config: Config, as_of: Any = None, progress: Progress 
         TimelineError: if there is not enough history before `as_of`.
         ModelError: if there is nothing to learn.
     """
-    return _learn_and_judge(Kept(tables, config), as_of, progress)[0]
+    model, judged, _ = _learn_and_judge(Kept(tables, config), as_of, progress)
+    return with_card(model, judged, config)
 
 
 def train_box(
@@ -86,6 +89,7 @@ def train_box(
     unjudged = model.facts["evaluation"].get("unjudged")
     verdict = Verdict(False, f"it could not be judged: {unjudged}") if judged is None else gate(judged, config)
     model = replace(model, facts={**model.facts, "gate": {"passed": verdict.passed, "why": verdict.why}})
+    model = with_card(model, judged, config)
     with new_box(folder, BOX_KIND, _box_facts(model), force=force) as hidden:
         save_model(model, hidden)
     progress("tracking", 0, 1)
@@ -119,7 +123,7 @@ def _learn_and_judge(
     tables, config = kept.tables, kept.config
     day = tables.complete_until if as_of is None else parse_day(as_of)
     _refuse_late(day, tables.complete_until)
-    examples = _collected(kept, day, progress, closing)
+    examples, seen, people = _collected(kept, day, progress, closing)
     unjudged = _why_unjudged(config, tables.first_day, day)
     if unjudged is not None:
         if tune_minutes is not None:
@@ -127,21 +131,31 @@ def _learn_and_judge(
         progress("learning", 0, 1)
         model = learn(examples, config, tables.inputs)
         progress("learning", 1, 1)
-        return replace(model, facts=_facts(config, tables, examples, day, {"unjudged": unjudged}, None)), None, None
+        facts = _facts(config, tables, examples, day, {"unjudged": unjudged}, None)
+        return replace(model, facts=facts, reference=seen.told_by(model).facts()), None, None
     judged, tuned = _judged(examples, config, tables.inputs, tune_minutes, progress)
+    judged = with_people(judged, people)
+    del people
     facts, handed = _facts(config, tables, examples, day, dict(judged.facts), tuned), [examples]
     del examples  # whoever learns holds them alone, and can give them back
     model = learn(handed.pop(), config, tables.inputs, None if tuned is None else tuned.growth)
     if model.next_segment is not None and is_beaten(judged.facts):
         model = replace(model, next_segment=model.next_segment.refused())
     progress("learning", 2, 2)
-    return replace(model, facts=facts), judged, tuned
+    return replace(model, facts=facts, reference=seen.told_by(model).facts()), judged, tuned
 
 
-def _collected(kept: Kept, day: int, progress: Progress, closing: bool) -> Examples:
-    """Collect what can be learned from on a day; the prepared tables are given back, and with `closing` the engine."""
-    as_ofs = training_as_ofs(kept.config, kept.tables.first_day, day)
+def _collected(kept: Kept, day: int, progress: Progress, closing: bool) -> tuple[Examples, Sampled, Any]:
+    """Collect what can be learned from on a day, count it, and read what people are; prepared tables are given back.
+
+    With `closing` the engine is too.
+    """
+    config = kept.config
+    as_ofs = training_as_ofs(config, kept.tables.first_day, day)
     prepared = kept.prepare(progress)
+    arrived, _ = arrived_by(prepared, day, config.monitor.recent_days)
+    values = values_of(prepared, config.watched_attributes(), day, config.task.horizon_days)
+    people = read_people(kept.tables, config.train.fairness)
     done = iter(range(1, len(as_ofs) + 1))
     progress("examples", 0, len(as_ofs))
 
@@ -149,9 +163,10 @@ def _collected(kept: Kept, day: int, progress: Progress, closing: bool) -> Examp
         progress("examples", next(done), len(as_ofs))
 
     when_read = kept.tables.engine.close if closing else lambda: None
-    return collect_examples(
-        prepared, kept.config, as_ofs, day, tick, with_open=True, giving_back=True, when_read=when_read
+    examples = collect_examples(
+        prepared, config, as_ofs, day, tick, with_open=True, giving_back=True, when_read=when_read
     )
+    return examples, count_training(examples, config.task, kept.tables.inputs, day, arrived, values), people
 
 
 def _judged(
@@ -234,7 +249,8 @@ def _run(model: Model, judged: Judged | None, tuned: Tuned | None, box: Path) ->
     name = f"{model.facts['project']} {model.facts['as_of']}"
     facts = {**model.facts["data"], "gate": model.facts["gate"]}
     trials = () if tuned is None else tuple(trial.facts() for trial in tuned.trials)
-    return Run(name, params, figures, facts, plots, box, model.features(), trials)
+    texts = {"model_card.md": model.card}
+    return Run(name, params, figures, facts, plots, box, model.features(), trials, texts)
 
 
 def _figures(judged: Judged) -> dict[str, float]:

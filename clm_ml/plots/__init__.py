@@ -14,6 +14,7 @@
 | `plot_list` | what is this list expected to earn, and a longer one? | `rank(…).profits` |
 | `plot_effects` | what did contacting bring, to all and to each segment? | `measure(…).table()` |
 | `plot_uplift` | whom does a contact move? | `learn_uplift(…).curve` and `.deciles` |
+| `plot_drift` | what has changed most since training? | the strongest of `monitor(…)` |
 
 What a verb gives draws itself too, where one figure tells it: `segment(…).figure()`, and so what `transitions`, `rank`,
 `measure_campaigns` and `learn_from_campaigns` give; `backtest(…).plots` has four. In a notebook most figures say their
@@ -21,6 +22,7 @@ numbers where the pointer rests; no script is needed for it.
 """
 
 from clm_ml.plots.cohorts import plot_cohorts
+from clm_ml.plots.drift import plot_drift
 from clm_ml.plots.effects import plot_effects
 from clm_ml.plots.flows import plot_flows
 from clm_ml.plots.judging import plot_differences, plot_gains, plot_profit, plot_reliability
@@ -30,6 +32,6 @@ from clm_ml.plots.silence import plot_gaps, plot_lapse
 from clm_ml.plots.uplift import plot_uplift
 
 __all__ = [
-    "plot_cohorts", "plot_differences", "plot_effects", "plot_flows", "plot_gains", "plot_gaps", "plot_grid",
-    "plot_lapse", "plot_list", "plot_profit", "plot_reliability", "plot_uplift", "segment_colours",
+    "plot_cohorts", "plot_differences", "plot_drift", "plot_effects", "plot_flows", "plot_gains", "plot_gaps",
+    "plot_grid", "plot_lapse", "plot_list", "plot_profit", "plot_reliability", "plot_uplift", "segment_colours",
 ]  # fmt: skip

@@ -54,6 +54,7 @@ class Run:
         box: the model box, whole.
         columns: the features a row must have to be scored.
         trials: what a search has tried, each a child run: its numbers, and its `log_loss` if it was seen to the end.
+        texts: what people read, by file name.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Run:
     box: Path
     columns: Sequence[str]
     trials: Sequence[Mapping[str, Any]] = ()
+    texts: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,8 @@ def log_run(config: Config, run: Run, alias: str) -> Tracked:
             mlflow.log_dict(dict(run.facts), "data.json")
             for name, figure in run.figures.items():
                 mlflow.log_figure(figure, name)
+            for name, text in run.texts.items():
+                mlflow.log_text(text, name)
             for number, trial in enumerate(run.trials, start=1):
                 _log_trial(mlflow, experiment, number, trial)
             logged = _log_model(mlflow, run)
