@@ -26,6 +26,7 @@ __all__ = [
     "MaxContacts",
     "Measure",
     "PlayPlan",
+    "ReportPlan",
     "Table",
     "Tables",
     "Task",
@@ -355,6 +356,12 @@ class PlayPlan(Frozen):
     )
 
 
+class ReportPlan(Frozen):
+    """What the report shows."""
+
+    rows: Annotated[Whole, Field(ge=0)] = Field(20, description="So many customers of each list are named; 0: nobody.")
+
+
 class Tracking(Frozen):
     """Where MLflow keeps runs and the registry."""
 
@@ -399,6 +406,7 @@ class Config(Frozen):
         description="The files an export writes: names that `clm-ml destinations` lists, or YAMLs of one's own.",
     )
     delivery: Delivery = Field(Delivery(), description="How a list goes to its destinations.")
+    report: ReportPlan = Field(ReportPlan(), description="What the report shows.")
     tracking: Tracking = Field(Tracking(), description="Where MLflow keeps runs and the registry.")
 
     home: Path = Field(Path(), exclude=True, description="The folder of the YAML; no key of it.")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from clm_ml.pipeline.migrating import Migrated, transitions, transitions_files
     from clm_ml.pipeline.persuading import LearnedUplift, learn_from_campaigns
     from clm_ml.pipeline.pruning import Pruned, prune
+    from clm_ml.pipeline.reporting import Reported, report
     from clm_ml.pipeline.scoring import Scored, score
     from clm_ml.pipeline.segmenting import Segmented, segment, segment_files
     from clm_ml.pipeline.training import Trained, train, train_box
@@ -31,6 +32,7 @@ __all__ = [
     "MeasuredCampaigns",
     "Migrated",
     "Pruned",
+    "Reported",
     "Scored",
     "Segmented",
     "Staged",
@@ -50,6 +52,7 @@ __all__ = [
     "propose_config",
     "prune",
     "rank",
+    "report",
     "score",
     "segment",
     "segment_files",
@@ -71,6 +74,7 @@ _HOMES = {
     "migrating": ("Migrated", "transitions", "transitions_files"),
     "persuading": ("LearnedUplift", "learn_from_campaigns"),
     "pruning": ("Pruned", "prune"),
+    "reporting": ("Reported", "report"),
     "scoring": ("Scored", "score"),
     "segmenting": ("Segmented", "segment", "segment_files"),
     "training": ("Trained", "train", "train_box"),

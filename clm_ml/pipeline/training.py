@@ -15,6 +15,7 @@ from clm_ml.evaluation import Verdict, judge_as_of, reliability
 from clm_ml.examples import Examples, collect_examples, refuse_short, training_as_ofs
 from clm_ml.keeping import Kept, read_kept_tables
 from clm_ml.model import BOX_KIND, Model, Tuned, learn, save_model, tune
+from clm_ml.pipeline.curves import curves
 from clm_ml.pipeline.foresight import is_beaten
 from clm_ml.pipeline.judging import Judged, alarms, gate, judge
 from clm_ml.plots import plot_gains, plot_reliability
@@ -122,14 +123,14 @@ def _learn_and_judge(
         model = learn(examples, config, tables.inputs)
         progress("learning", 1, 1)
         return replace(model, facts=_facts(config, tables, examples, day, {"unjudged": unjudged}, None)), None, None
-    judged, tuned = _judged(examples, config, tables.inputs, tune_minutes, progress)
+    speaker, judged, tuned = _judged(examples, config, tables.inputs, tune_minutes, progress)
     facts, handed = _facts(config, tables, examples, day, dict(judged.facts), tuned), [examples]
     del examples  # whoever learns holds them alone, and can give them back
     model = learn(handed.pop(), config, tables.inputs, None if tuned is None else tuned.growth)
     if model.next_segment is not None and is_beaten(judged.facts):
         model = replace(model, next_segment=model.next_segment.refused())
     progress("learning", 2, 2)
-    return replace(model, facts=facts), judged, tuned
+    return replace(model, facts={**facts, "curves": curves(judged, speaker, model, config)}), judged, tuned
 
 
 def _collected(kept: Kept, day: int, progress: Progress, closing: bool) -> Examples:
@@ -150,7 +151,7 @@ def _collected(kept: Kept, day: int, progress: Progress, closing: bool) -> Examp
 
 def _judged(
     examples: Examples, config: Config, inputs: Inputs, tune_minutes: float | None, progress: Progress
-) -> tuple[Judged, Tuned | None]:
+) -> tuple[Model, Judged, Tuned | None]:
     """Judge on the last as_of what was learned, and searched for, on those whose windows had closed by then."""
     early, last = judge_as_of(examples.as_ofs, config.task.horizon_days)
     past = examples.at(early, last)
@@ -159,7 +160,7 @@ def _judged(
     model = learn(past, config, inputs, None if tuned is None else tuned.growth)
     judged = judge(model, past, examples.at([last]))
     progress("learning", 1, 2)
-    return judged, tuned
+    return model, judged, tuned
 
 
 def _tune(past: Examples, config: Config, inputs: Inputs, minutes: float, progress: Progress) -> Tuned:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import cycle
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from clm_ml.plots.paper import OTHER, OWN, RIVALS, blank
+from clm_ml.plots.paper import OTHER, OWN, blank, rival_lines
 
-__all__ = ["plot_gains", "plot_profit", "plot_reliability"]
+__all__ = ["plot_gain_curves", "plot_gains", "plot_profit", "plot_reliability"]
 
 
 def plot_reliability(bins: pd.DataFrame) -> Figure:
@@ -38,13 +37,24 @@ def plot_gains(churned: Any, estimates: dict[str, Any]) -> Figure:
         estimates: a churn probability of the same customers, by method; the model's is called `model`.
     """
     came = np.asarray(churned, dtype=np.float64)
-    figure, axes = blank("Share of customers, riskiest first", "Share of all churners found")
     share = np.arange(len(came) + 1) / len(came)
-    rivals = cycle(RIVALS)
-    for name, estimate in estimates.items():
-        found = np.concatenate([[0], np.cumsum(came[np.argsort(-np.asarray(estimate), kind="stable")])]) / came.sum()
-        is_own = name == "model"
-        axes.plot(share, found, color=OWN if is_own else next(rivals), linewidth=2.2 if is_own else 1.1, label=name)
+    ranked = {name: came[np.argsort(-np.asarray(said), kind="stable")] for name, said in estimates.items()}
+    return plot_gain_curves(
+        {name: pd.Series(np.concatenate([[0], np.cumsum(hits)]) / came.sum(), share) for name, hits in ranked.items()}
+    )
+
+
+def plot_gain_curves(curves: Mapping[str, pd.Series[Any]]) -> Figure:
+    """Draw gains that were counted elsewhere.
+
+    Args:
+        curves: each method's share of churners found, indexed by the share of customers contacted; the model's is
+            called `model`.
+    """
+    figure, axes = blank("Share of customers, riskiest first", "Share of all churners found")
+    rivals = rival_lines()
+    for name, curve in curves.items():
+        axes.plot(curve.index, curve, **_line(name, rivals))
     axes.plot([0, 1], [0, 1], color=OTHER, linestyle="--", linewidth=1, label="at random")
     axes.set(xlim=(0, 1), ylim=(0, 1.02), title="How many churners a short list finds")
     axes.legend(frameon=False)
@@ -55,19 +65,25 @@ def plot_profit(curves: Mapping[str, Any], currency: str) -> Figure:
     """Draw what a list would have earned against how many are contacted, a line a method; its best length is marked.
 
     Args:
-        curves: each method's profit from nobody contacted on, as `evaluation.profit_curve` gives it; the model's is
-            called `model`.
+        curves: each method's profit from nobody contacted on, as `evaluation.profit_curve` gives it, or as a Series
+            indexed by how many are contacted; the model's is called `model`.
         currency: of the profit.
     """
     figure, axes = blank("Customers contacted, best expected profit first", f"Profit, {currency} (save rate assumed)")
-    rivals = cycle(RIVALS)
-    for name, curve in curves.items():
-        is_own = name == "model"
-        color = OWN if is_own else next(rivals)
-        axes.plot(np.arange(len(curve)), curve, color=color, linewidth=2.2 if is_own else 1.1, label=name)
-        best = int(np.argmax(curve))
-        axes.plot(best, curve[best], color=color, marker="o")
+    rivals = rival_lines()
+    for name, values in curves.items():
+        curve = values if isinstance(values, pd.Series) else pd.Series(np.asarray(values))
+        style = _line(name, rivals)
+        axes.plot(curve.index, curve, **style)
+        axes.plot(curve.idxmax(), curve.max(), color=style["color"], marker="o")
     axes.axhline(0, color=OTHER, linestyle="--", linewidth=1, label="nobody")
     axes.set(title="What a list earns, by its length")
     axes.legend(frameon=False)
     return figure
+
+
+def _line(name: str, rivals: Any) -> dict[str, Any]:
+    """Say how a method's line looks: ours stands out."""
+    is_own = name == "model"
+    style = {"color": OWN, "linewidth": 2.4, "zorder": 3} if is_own else {"linewidth": 1.3, **next(rivals)}
+    return {**style, "label": name.replace("_", " ")}

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from clm_ml.plots.paper import OTHER, OWN, blank
 
-__all__ = ["plot_list"]
+__all__ = ["plot_list", "plot_promise"]
 
 
 def plot_list(profits: Any, listed: int, profit: float, currency: str, *, is_assumed: bool = True) -> Figure:
@@ -43,4 +43,32 @@ def plot_list(profits: Any, listed: int, profit: float, currency: str, *, is_ass
     visible = curve[: int(axes.get_xlim()[1]) + 1]
     axes.set_ylim(min(0.0, visible.min()) * 1.08 - 0.02 * np.ptp(visible), visible.max() * 1.12)
     axes.legend(frameon=False, loc="lower center")
+    return figure
+
+
+def plot_promise(profits: Any, currency: str, *, is_assumed: bool = True) -> Figure:
+    """Draw what a list is expected to earn as one goes down it: of those on it, and of nobody else.
+
+    Args:
+        profits: expected profit of everybody to contact, in the order of their ranks.
+        currency: of the profit.
+        is_assumed: whether a save rate was assumed for it.
+    """
+    curve = np.concatenate([[0.0], np.cumsum(np.asarray(profits, dtype=np.float64))])
+    by = " (save rate assumed)" if is_assumed else ""
+    figure, axes = blank("Customers contacted, in the order of the list", f"Expected profit, {currency}{by}")
+    lengths = np.unique(np.linspace(0, len(curve) - 1, 300).astype(np.int64))
+    axes.fill_between(lengths, 0, curve[lengths], color=OWN, alpha=0.1, linewidth=0)
+    axes.plot(lengths, curve[lengths], color=OWN, linewidth=2.2)
+    half = int(np.searchsorted(curve, curve[-1] / 2))
+    axes.plot(half, curve[half], color=OWN, marker="o")
+    axes.annotate(
+        f"half of it from the first {half:,}",
+        (half, curve[half]),
+        (10, -4),
+        textcoords="offset points",
+        va="top",
+    )
+    axes.set(title="What the list is expected to earn", xlim=(0, len(curve) - 1))
+    axes.set_ylim(min(0.0, curve.min() * 1.08), max(curve.max() * 1.1, 1.0))
     return figure

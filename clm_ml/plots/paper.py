@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import cycle
 from typing import Any
 
 from matplotlib.figure import Figure
 
-__all__ = ["OTHER", "OWN", "RIVALS", "blank"]
+__all__ = ["DASHES", "INK", "OTHER", "OWN", "RIVALS", "blank", "rival_lines"]
 
 #: What is ours, what stands beside it, and others to tell apart.
-OWN, OTHER = "#1f5fa8", "#8a8f98"
-RIVALS = ("#d1762f", "#5b9a57", "#8d6cab")
+OWN, OTHER = "#1f5fa8", "#80868f"
+INK = "#444444"
+RIVALS = ("#c8691f", "#4a8a46", "#8d6cab", "#a8456b")
+#: Lines that are told apart without colour too.
+DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (5, 1, 1, 1)))
 
 
 def blank(x: str, y: str) -> tuple[Figure, Any]:
@@ -21,3 +26,8 @@ def blank(x: str, y: str) -> tuple[Figure, Any]:
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.25)
     return figure, axes
+
+
+def rival_lines() -> Iterator[dict[str, Any]]:
+    """Give colour and dashes of one rival after the other."""
+    return cycle({"color": color, "linestyle": dashes} for color, dashes in zip(RIVALS, DASHES, strict=True))

@@ -12,17 +12,17 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-from clm_ml.plots.paper import OTHER
+from clm_ml.plots.paper import INK, OTHER
 
 __all__ = ["plot_grid", "segment_colours"]
 
-#: The colours of each phase's first and last segment.
+#: The colours of each phase's first and last segment, which stand out from white by 3 to 1 at least.
 _HUES = {
-    "acquisition": ("#c3c7cd", "#8a8f98"),
-    "retention": ("#9ccbee", "#2f7fc1"),
-    "increased_value": ("#8fd3c6", "#2a9d8f"),
-    "veneration": ("#a78bc9", "#5a3d85"),
-    "reactivation": ("#b3261e", "#f0a868"),
+    "acquisition": ("#8b929d", "#565c66"),
+    "retention": ("#4596cf", "#1d5c93"),
+    "increased_value": ("#2f9a8b", "#155d54"),
+    "veneration": ("#9673c7", "#4f3379"),
+    "reactivation": ("#a31d16", "#d67a26"),
 }
 _SCORES = range(1, 6)
 
@@ -46,15 +46,16 @@ def segment_colours(phases: Mapping[str, str]) -> dict[str, Any]:
     return colours
 
 
-def plot_grid(grid: pd.DataFrame, table: pd.DataFrame, as_of: str) -> Figure:
+def plot_grid(grid: pd.DataFrame, table: pd.DataFrame, as_of: str, *, legend: bool = True) -> Figure:
     """Draw customers by R score (across) and F score (upwards): the area of a square is how many, its strips which.
 
     Args:
         grid: `r_score, f_score, segment, customers`, as `lifecycle.grid` gives them.
         table: `phase, segment, customers` of every segment, in the order of the lifecycle.
         as_of: ISO day, for the title.
+        legend: whether segments are named beside the grid, as they have to be where nothing else does.
     """
-    figure = Figure(figsize=(8.4, 6), layout="constrained")
+    figure = Figure(figsize=(8.4 if legend else 6, 6), layout="constrained")
     axes = figure.add_subplot()
     colours = segment_colours(dict(zip(table["segment"], table["phase"], strict=True)))
     most = grid.groupby(["r_score", "f_score"])["customers"].sum().max()
@@ -69,18 +70,21 @@ def plot_grid(grid: pd.DataFrame, table: pd.DataFrame, as_of: str) -> Figure:
     for border in np.arange(0.5, 6):
         axes.axhline(border, color=OTHER, linewidth=0.5, alpha=0.4)
         axes.axvline(border, color=OTHER, linewidth=0.5, alpha=0.4)
-    _draw_legend(figure, table, colours)
+    if legend:
+        _draw_legend(figure, table, colours)
     return figure
 
 
 def _draw_cell(axes: Any, x: int, y: int, side: float, customers: pd.Series[Any], colours: Mapping[str, Any]) -> None:
     """Draw one square, a strip for each segment in it, in the order of the lifecycle, and its count."""
     count = f"{customers.sum():,}" if len(customers) else ""
-    axes.text(x + 0.48, y - 0.49, count, ha="right", va="bottom", fontsize=7, color="#444444", zorder=3)
+    axes.text(x + 0.47, y - 0.48, count, ha="right", va="bottom", fontsize="small", color=INK, zorder=3)
     left = x - side / 2
     for segment in (name for name in colours if name in customers.index):
         width = side * customers[segment] / customers.sum()
-        axes.add_patch(Rectangle((left, y - side / 2), width, side, facecolor=colours[segment], linewidth=0))
+        strip = Rectangle((left, y - side / 2), width, side, facecolor=colours[segment], linewidth=0)
+        strip.set_label(f"{segment.replace('_', ' ')}, R {x}, F {y}: {customers[segment]:,} of {customers.sum():,}")
+        axes.add_patch(strip)
         left += width
 
 

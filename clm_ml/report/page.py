@@ -1,0 +1,73 @@
+"""Lays sections out as one page that asks nobody for anything: its style is inside, and a policy forbids the rest."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Sequence
+from functools import cache
+from hashlib import sha256
+from importlib import resources
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from clm_ml.report.blocks import Section
+from clm_ml.report.colours import variables
+
+__all__ = ["lay_out"]
+
+_VARIABLE = re.compile(r"var\(--k-([0-9a-f]{6})\)")
+
+
+def lay_out(title: str, under: str, headline: str, sections: Sequence[Section]) -> str:
+    """Write the page: the first section stands below the headline, the contents name the others.
+
+    Whatever comes from data is escaped by the template; only drawings are taken as they are, which have escaped it.
+    """
+    template = _environment().get_template("page.html.j2")
+    swatches = {swatch for section in sections for block in section.blocks for swatch in _swatches(block)}
+    body = template.render(title=title, under=under, headline=headline, sections=sections, style=Markup(), policy="")
+    style = _style({f"#{found}" for found in _VARIABLE.findall(body)} | swatches)
+    policy = (
+        f"default-src 'none'; style-src 'sha256-{_digest(style)}'; img-src data:; base-uri 'none'; form-action 'none'"
+    )
+    return template.render(
+        title=title,
+        under=under,
+        headline=headline,
+        sections=sections,
+        style=Markup(style),
+        policy=policy,  # noqa: S704
+    )
+
+
+def _swatches(block: object) -> Sequence[str]:
+    people = getattr(block, "people", ())
+    return (*getattr(block, "swatches", ()), *(person.swatch for person in people if person.swatch))
+
+
+def _style(colours: set[str]) -> str:
+    light, dark = variables(colours)
+    swatches = "".join(
+        f".k-{c.removeprefix('#')}{{background:var(--k-{c.removeprefix('#')})}}" for c in sorted(colours)
+    )
+    own = f":root{{{light}}}@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}{swatches}"
+    sheet = resources.files(__package__).joinpath("page.css").read_text(encoding="utf-8")
+    return f"{sheet}{own}"
+
+
+def _digest(style: str) -> str:
+    return b64encode(sha256(style.encode("utf-8")).digest()).decode("ascii")
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("clm_ml.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )

@@ -1,0 +1,49 @@
+"""How to read the page: what its words mean, and what made it."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from clm_ml.report.blocks import Section, Table
+from clm_ml.report.material import Material
+from clm_ml.report.words import day, number
+
+__all__ = ["reading"]
+
+
+def reading(material: Material) -> Section:
+    """Give the words, and the provenance."""
+    return Section("reading", "How to read this", (_words(material), _provenance(material)))
+
+
+def _words(material: Material) -> Table:
+    days = material.horizon_days
+    rows = (
+        ("As of", f"The first instant of {day(material.as_of)}: what lies before it is known, what lies after it is estimated."),
+        ("Stay away, churn", f"To place no order in the {days} days from then on. Its probability is an estimate, not a fate."),
+        ("Expected sales", f"The probability of an order times what somebody spends in {days} days if they order."),
+        ("At risk", f"The probability to stay away times what somebody would spend in {days} days if they ordered."),
+        ("Segment", "A place in the lifecycle, by how lately, how often and for how much somebody has ordered."),
+        ("Expected profit", "What one contact is expected to bring: risk, times the share it brings back, times the margin of "
+         "one order, less its cost."),
+        ("Held out", "Chosen by lot not to be contacted, so that what contacting did can be told."),
+        ("Interval", "Where the truth lies as often as it says; a figure without one is a count, or an estimate."),
+    )  # fmt: skip
+    return Table("What the words mean", ("Word", "Meaning"), rows, words=(0, 1))
+
+
+def _provenance(material: Material) -> Table:
+    model = material.facts["model"]
+    facts = model["facts"]
+    rows = [
+        ("Project", material.config.project),
+        ("Scores", f"as of {material.as_of}, {number(material.facts['customers'])} people"),
+        ("Model", f"learned from what was known on {facts['as_of']}, {number(facts.get('examples'))} examples"),
+        ("Data", f"complete until {material.facts['data']['complete_until']}"),
+        *(
+            ("List", f"{made.facts['campaign']}, to be deleted after {made.facts['delete_after']}")
+            for made in material.lists
+        ),
+        ("Written by", f"clm-ml {version('clm-ml')}"),
+    ]
+    return Table("What made it", ("", ""), tuple(rows), words=(0, 1))
