@@ -359,7 +359,7 @@ class PlayPlan(Frozen):
 class ReportPlan(Frozen):
     """What the report shows."""
 
-    rows: Annotated[Whole, Field(ge=0)] = Field(20, description="So many customers of each list are named; 0: nobody.")
+    rows: Annotated[Whole, Field(ge=0)] = Field(12, description="So many customers of each list are named; 0: nobody.")
 
 
 class Tracking(Frozen):

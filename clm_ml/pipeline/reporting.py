@@ -121,7 +121,7 @@ def _refuse_other_project(box: Box, config: Config) -> None:
 
 
 def _about(config: Config, box: Box, model: str | Path | None) -> tuple[About | None, str]:
-    """Read the model's box: the one named, which has to be the right one, or the one where it was, which need not be."""
+    """Read the model's box: the one named, which must be the right one, or the one where it was, which need not be."""
     made_by = box.facts["model"]
     place = str(model or made_by["at"])
     try:
@@ -192,21 +192,22 @@ def _monitored(path: Path) -> dict[str, Any]:
         raise ArtifactError(f"{path} cannot be read: {error.strerror}.") from None
     except ValueError:
         raise ArtifactError(f"{path} is no JSON; name what clm-ml monitor wrote.") from None
-    findings = told.get("findings") if isinstance(told, dict) else None
-    is_whole = isinstance(findings, list) and {"as_of", "reference_as_of", "alarm"} <= set(told)
-    if not is_whole or not all(
-        isinstance(found, dict) and set(_FINDING) <= set(found) and found["level"] in _LEVELS for found in findings
-    ):
+    if not isinstance(told, dict) or not _is_monitored(told):
         raise ArtifactError(f"{path} is not what clm-ml monitor writes; name that.")
     return told
 
 
+def _is_monitored(told: dict[str, Any]) -> bool:
+    findings = told.get("findings")
+    if not isinstance(findings, list) or not {"as_of", "reference_as_of", "alarm"} <= set(told):
+        return False
+    return all(isinstance(each, dict) and set(_FINDING) <= set(each) and each["level"] in _LEVELS for each in findings)
+
+
 def _people(material: Material, progress: Progress) -> pd.DataFrame:
     """Read how to reach those who are named; of nobody else."""
-    ids = pd.concat(
-        [made.contact["customer_id"].head(material.rows) for made in material.lists] or [pd.Series(dtype=str)]
-    )
+    named = {name for made in material.lists for name in made.contact["customer_id"].head(material.rows)}
     tables = read_tables(material.config, progress=progress)
-    people = find_people(sorted(set(ids)), tables)
+    people = find_people(sorted(named), tables)
     tables.engine.close()
     return people

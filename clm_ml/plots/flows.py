@@ -17,7 +17,7 @@ __all__ = ["plot_flows"]
 
 _WIDTH, _GAP = 0.035, 0.012
 #: How far apart words are at least, as a share of the column.
-_APART = 0.042
+_APART = 0.048
 #: By how many columns there are: width and height in inches, and the room for words at either side, in columns.
 _SIZES = {2: ((7.0, 6.6), 1.0), 3: ((11.0, 7.0), 0.42)}
 
@@ -122,7 +122,7 @@ def _apart(places: Sequence[float]) -> list[float]:
     """Move places that go downwards apart, so that words on them do not lie on each other, and none leaves the column.
 
     >>> [round(place, 3) for place in _apart([0.9, 0.5, 0.49, 0.0])]
-    [0.9, 0.5, 0.458, 0.0]
+    [0.9, 0.5, 0.452, 0.0]
     """
     moved, lowest = list(places), 0.0
     for at in range(1, len(moved)):

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from clm_ml.plots.paper import OTHER, OWN, blank, rival_lines
+from clm_ml.plots.paper import OTHER, OWN, blank, percent, rival_lines, thousands
 
 __all__ = ["plot_gain_curves", "plot_gains", "plot_profit", "plot_reliability"]
 
@@ -25,6 +25,7 @@ def plot_reliability(bins: pd.DataFrame) -> Figure:
     error = 1.96 * np.sqrt(bins["happened"] * (1 - bins["happened"]) / bins["customers"])
     axes.errorbar(bins["predicted"], bins["happened"], yerr=error, color=OWN, marker="o", label="happened, ± 95 %")
     axes.set(xlim=(0, 1), ylim=(0, 1), title="Does a probability mean what it says?")
+    _in_percent(axes)
     axes.legend(frameon=False)
     return figure
 
@@ -57,6 +58,7 @@ def plot_gain_curves(curves: Mapping[str, pd.Series[Any]]) -> Figure:
         axes.plot(curve.index, curve, **_line(name, rivals))
     axes.plot([0, 1], [0, 1], color=OTHER, linestyle="--", linewidth=1, label="at random")
     axes.set(xlim=(0, 1), ylim=(0, 1.02), title="How many churners a short list finds")
+    _in_percent(axes)
     axes.legend(frameon=False)
     return figure
 
@@ -78,8 +80,15 @@ def plot_profit(curves: Mapping[str, Any], currency: str) -> Figure:
         axes.plot(curve.idxmax(), curve.max(), color=style["color"], marker="o")
     axes.axhline(0, color=OTHER, linestyle="--", linewidth=1, label="nobody")
     axes.set(title="What a list earns, by its length")
+    axes.xaxis.set_major_formatter(thousands)
+    axes.yaxis.set_major_formatter(thousands)
     axes.legend(frameon=False)
     return figure
+
+
+def _in_percent(axes: Any) -> None:
+    axes.xaxis.set_major_formatter(percent)
+    axes.yaxis.set_major_formatter(percent)
 
 
 def _line(name: str, rivals: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from clm_ml.plots.paper import OTHER, OWN, blank
+from clm_ml.plots.paper import OTHER, OWN, blank, thousands
 
 __all__ = ["plot_list", "plot_promise"]
 
@@ -71,4 +71,6 @@ def plot_promise(profits: Any, currency: str, *, is_assumed: bool = True) -> Fig
     )
     axes.set(title="What the list is expected to earn", xlim=(0, len(curve) - 1))
     axes.set_ylim(min(0.0, curve.min() * 1.08), max(curve.max() * 1.1, 1.0))
+    axes.xaxis.set_major_formatter(thousands)
+    axes.yaxis.set_major_formatter(thousands)
     return figure

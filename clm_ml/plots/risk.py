@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from clm_ml.plots.paper import OTHER, OWN, RIVALS, blank, rival_lines
+from clm_ml.plots.paper import OTHER, OWN, RIVALS, blank, percent, rival_lines
 
 __all__ = ["plot_drivers", "plot_risk_by_score", "plot_risk_by_silence"]
 
@@ -56,7 +54,7 @@ def plot_risk_by_silence(bands: pd.DataFrame) -> Figure:
             axes.text(bar.get_x() + 0.35, bar.get_height() + 0.015, f"{band['churn_probability']:.0%}", ha="center")
     axes.set_xticks(places, bands["band"])
     axes.set(ylim=(0, 1.05), title="How risk grows with silence")
-    axes.yaxis.set_major_formatter(_percent)
+    axes.yaxis.set_major_formatter(percent)
     axes.grid(visible=False, axis="x")
     return figure
 
@@ -69,14 +67,11 @@ def plot_risk_by_score(scores: pd.DataFrame) -> Figure:
     """
     figure, axes = blank("Score: 5 is the best", "Mean churn probability")
     words = {"R": "R, how lately", "F": "F, how often", "M": "M, how much"}
-    styles = [{"color": OWN, "linestyle": "-"}, *(next(rivals) for rivals in [rival_lines()] * 2)]
+    rivals = rival_lines()
+    styles = [{"color": OWN, "linestyle": "-"}, next(rivals), next(rivals)]
     for (name, word), style, marker in zip(words.items(), styles, "osD", strict=True):
         axes.plot(scores.index, scores[name], marker=marker, linewidth=2, label=word, **style)
     axes.set(ylim=(0, 1), xticks=range(1, 6), title="How risk falls with the scores")
-    axes.yaxis.set_major_formatter(_percent)
+    axes.yaxis.set_major_formatter(percent)
     axes.legend(frameon=False)
     return figure
-
-
-def _percent(share: float, _: Any) -> str:
-    return f"{share:.0%}"

@@ -11,10 +11,11 @@ import pandas as pd
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
+from matplotlib.ticker import MaxNLocator
 
-from clm_ml.plots.paper import INK, OTHER
+from clm_ml.plots.paper import INK, OTHER, blank, thousands
 
-__all__ = ["plot_grid", "segment_colours"]
+__all__ = ["plot_at_risk", "plot_grid", "segment_colours"]
 
 #: The colours of each phase's first and last segment, which stand out from white by 3 to 1 at least.
 _HUES = {
@@ -46,6 +47,36 @@ def segment_colours(phases: Mapping[str, str]) -> dict[str, Any]:
     return colours
 
 
+def plot_at_risk(table: pd.DataFrame, currency: str) -> Figure:
+    """Draw the value at risk of each segment as a bar in its colour, with its share of all.
+
+    Args:
+        table: `phase, segment, value_at_risk`, a row a segment, the first of the lifecycle at the top.
+        currency: of the value.
+    """
+    colours = segment_colours(dict(zip(table["segment"], table["phase"], strict=True)))
+    shown = table[table["value_at_risk"] > 0]
+    figure, axes = blank(f"Value at risk, {currency}", "")
+    figure.set_size_inches(6, 1.2 + 0.44 * len(shown))
+    places, total = np.arange(len(shown))[::-1], shown["value_at_risk"].sum()
+    bars = axes.barh(places, shown["value_at_risk"], 0.62, color=[colours[name] for name in shown["segment"]])
+    for bar, name, value in zip(bars, shown["segment"], shown["value_at_risk"], strict=True):
+        bar.set_label(f"{name.replace('_', ' ')}: {value:,.0f} {currency}, {value / total:.0%}")
+        axes.text(
+            value + shown["value_at_risk"].max() * 0.02,
+            bar.get_y() + 0.31,
+            "<1%" if value < total / 200 else f"{value / total:.0%}",
+            va="center",
+        )
+    axes.set_yticks(places, [name.replace("_", " ") for name in shown["segment"]])
+    axes.set(xlim=(0, max(1.0, shown["value_at_risk"].max() * 1.16)), title="Where the value at risk lies")
+    axes.xaxis.set_major_formatter(thousands)
+    axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.tick_params(axis="y", length=0)
+    axes.grid(visible=False, axis="y")
+    return figure
+
+
 def plot_grid(grid: pd.DataFrame, table: pd.DataFrame, as_of: str, *, legend: bool = True) -> Figure:
     """Draw customers by R score (across) and F score (upwards): the area of a square is how many, its strips which.
 
@@ -61,7 +92,7 @@ def plot_grid(grid: pd.DataFrame, table: pd.DataFrame, as_of: str, *, legend: bo
     most = grid.groupby(["r_score", "f_score"])["customers"].sum().max()
     for x, y in product(_SCORES, _SCORES):
         here = grid[(grid["r_score"] == x) & (grid["f_score"] == y)].set_index("segment")["customers"]
-        _draw_cell(axes, x, y, 0.7 * np.sqrt(here.sum() / most), here, colours)
+        _draw_cell(axes, x, y, 0.64 * np.sqrt(here.sum() / most), here, colours)
     axes.set(xlim=(0.5, 5.5), ylim=(0.5, 5.5), xticks=_SCORES, yticks=_SCORES, aspect="equal")
     axes.set(xlabel="R score: 5 ordered most lately", ylabel="F score: 5 ordered most often")
     axes.set_title(f"Where customers stand, as of {as_of}")
@@ -82,7 +113,7 @@ def _draw_cell(axes: Any, x: int, y: int, side: float, customers: pd.Series[Any]
     left = x - side / 2
     for segment in (name for name in colours if name in customers.index):
         width = side * customers[segment] / customers.sum()
-        strip = Rectangle((left, y - side / 2), width, side, facecolor=colours[segment], linewidth=0)
+        strip = Rectangle((left, y + 0.07 - side / 2), width, side, facecolor=colours[segment], linewidth=0)
         strip.set_label(f"{segment.replace('_', ' ')}, R {x}, F {y}: {customers[segment]:,} of {customers.sum():,}")
         axes.add_patch(strip)
         left += width

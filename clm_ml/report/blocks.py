@@ -13,10 +13,11 @@ __all__ = ["Block", "Drawn", "Figures", "People", "Person", "Section", "Table", 
 
 @dataclass(frozen=True)
 class Words:
-    """A paragraph; `tone` is plain, note, good or alarm. Of several lines each is an item."""
+    """A paragraph; `tone` is plain, note, good or alarm. Of several lines each is an item. Commands may follow."""
 
     lines: tuple[str, ...]
     tone: str = "plain"
+    commands: tuple[str, ...] = ()
     kind: ClassVar[str] = "words"
 
 
@@ -71,31 +72,36 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Figures:
-    """Figures side by side where there is room."""
+    """Figures side by side where there is room, and what else may stand beside them."""
 
     figures: tuple[Drawn, ...]
+    beside: tuple[Words | Table, ...] = ()
     kind: ClassVar[str] = "figures"
 
 
 @dataclass(frozen=True)
 class Person:
-    """One customer of a list: rank, id, where they stand, figures, why, what to do, and how to reach them."""
+    """One customer of a list: rank, id, where they stand, figures, why, what to do, and how to reach them.
+
+    Each reason says whether it raises the risk: up, or down; empty if it does not say.
+    """
 
     rank: str
     customer_id: str
     segment: str
     swatch: str
     figures: tuple[tuple[str, str], ...]
-    reasons: tuple[str, ...]
+    reasons: tuple[tuple[str, str], ...]
     play: str
     contact: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
 class People:
-    """The first customers of a list."""
+    """The first customers of a list, and how to read them."""
 
     caption: str
+    note: str
     people: tuple[Person, ...]
     kind: ClassVar[str] = "people"
 

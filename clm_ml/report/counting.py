@@ -124,7 +124,7 @@ def _flows(batch: pd.DataFrame, rules: SegmentRules) -> Any:
     """Add up where each segment's people are expected; of whom the model knows nothing, where they are."""
     said = np.array(batch[[f"p_{name}" for name in rules.names]], dtype=np.float64)
     now = pd.Categorical(batch["segment"], categories=list(rules.names)).codes
-    unknown = np.isnan(said).any(axis=1)
+    unknown: Any = np.isnan(said).any(axis=1)
     if unknown[batch["churn_probability"].notna().to_numpy()].any():
         return None
     said[unknown] = np.eye(len(rules.names))[now[unknown]]
@@ -153,12 +153,8 @@ def _mean(sums: pd.DataFrame) -> pd.Series[float]:
 
 def _by_silence(sums: pd.DataFrame) -> pd.DataFrame:
     told = sums.reindex(range(len(_BANDS)), fill_value=0)
-    bands = {
-        "band": list(_BANDS.values()),
-        "customers": told["rated"].astype("int64"),
-        "churn_probability": _mean(told),
-    }
-    return pd.DataFrame(bands).reset_index(drop=True)
+    bands = pd.DataFrame({"band": list(_BANDS.values())}, told.index)
+    return bands.assign(customers=told["rated"].astype("int64"), churn_probability=_mean(told)).reset_index(drop=True)
 
 
 def _half(at_risk: Any) -> int:

@@ -6,6 +6,7 @@ import io
 import re
 import warnings
 from collections.abc import Callable
+from typing import Any
 from xml.etree import ElementTree as ET
 
 from markupsafe import Markup
@@ -19,7 +20,7 @@ __all__ = ["WIDTH", "draw"]
 #: A figure's width in inches; its units are CSS pixels where it is shown as wide as it was drawn.
 WIDTH = 5.4
 
-_STYLE = {
+_STYLE: Any = {
     "font.size": 11.5, "svg.fonttype": "none", "svg.hashsalt": "clm-ml", "text.parse_math": False,
     "axes.labelsize": "medium", "legend.fontsize": "medium", "axes.edgecolor": "#80868f", "grid.color": "#80868f",
 }  # fmt: skip

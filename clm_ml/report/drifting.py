@@ -14,28 +14,32 @@ __all__ = ["drift_in_short", "drifting"]
 _LEVELS = {"alarm": 0, "notice": 1, "silent": 2}
 
 
+_HINT = Words(
+    ("What has drifted since training was not asked:",),
+    "note",
+    ("clm-ml monitor CONFIG --scores DIR", "clm-ml report … --monitored FILE"),
+)
+
+
 def drifting(material: Material) -> Section:
     """Show alarms and notices, or say that all is quiet."""
     told = material.monitored
     if told is None:
-        how = "clm-ml monitor CONFIG --scores DIR writes what has drifted since training; then report with --monitored FILE."
-        return Section("drift", "Whether it still holds", (Words((how,), "note"),))
+        return Section("drift", "Whether it still holds", (_HINT,))
     findings = sorted(told["findings"], key=lambda finding: _LEVELS[finding["level"]])
     loud = [finding for finding in findings if finding["level"] != "silent"]
     blocks: list[Block] = [Words((drift_in_short(told),), "alarm" if told["alarm"] else "good")]
     blocks += [Words((str(f["words"]),), "alarm" if f["level"] == "alarm" else "plain") for f in loud]
     if findings:
-        head = ("What", "Kind", "Level", "Found", "Threshold")
         rows = tuple(
             (
-                in_words(str(f["what"])),
-                in_words(str(f["kind"])),
-                str(f["level"]),
+                *(in_words(str(f[part])) for part in ("what", "kind", "level")),
                 _value(f["value"]),
                 _value(f["threshold"]),
             )
             for f in findings
         )
+        head = ("What", "Kind", "Level", "Found", "Threshold")
         blocks.append(Table("Everything that was looked at", head, rows, words=(0, 1, 2), is_folded=True))
     return Section("drift", "Whether it still holds", blocks)
 
@@ -43,11 +47,12 @@ def drifting(material: Material) -> Section:
 def drift_in_short(told: Mapping[str, Any]) -> str:
     """Say in a sentence what was found."""
     levels = [finding["level"] for finding in told["findings"]]
+    alarms, notices, looked_at = levels.count("alarm"), levels.count("notice"), len(levels)
     since = f"since {day(told['reference_as_of'])}"
     if told["alarm"]:
-        return f"Drift: {levels.count('alarm'):,} of {len(levels):,} things looked at have moved {since} by more than they may."
-    if "notice" in levels:
-        return f"Drift: no alarm; {levels.count('notice'):,} of {len(levels):,} things looked at have moved {since}."
+        return f"Drift: of {looked_at:,} things looked at {alarms:,} have moved {since} by more than they may."
+    if notices:
+        return f"Drift: no alarm; of {looked_at:,} things looked at {notices:,} have moved {since}."
     return f"Drift: all is quiet {since}."
 
 

@@ -22,23 +22,19 @@ _PANELS = {
     "revenue": ("More revenue a contacted customer", ("rate", "rate_low", "rate_high")),
 }
 
+_HINT = Words(
+    ("Nothing is measured yet; a campaign can be when its horizon has closed:",),
+    "note",
+    ("clm-ml measure CONFIG CAMPAIGN --out DIR", "clm-ml report … --measured DIR"),
+)
+
 
 def earning(material: Material) -> Section:
     """Show what was measured."""
-    blocks: list[Block] = []
-    for place, measured in enumerate(material.measured, start=1):
-        blocks += _measurement(measured, place)
-    if not blocks:
-        blocks.append(
-            Words(
-                (
-                    "Nothing is measured here yet. When a campaign's horizon has closed, clm-ml measure CONFIG CAMPAIGN --out "
-                    "DIR compares those contacted with those held out; then report with --measured DIR.",
-                ),
-                "note",
-            )
-        )
-    return Section("earned", "What campaigns earned", blocks)
+    blocks = [
+        block for place, measured in enumerate(material.measured, start=1) for block in _measurement(measured, place)
+    ]
+    return Section("earned", "What campaigns earned", blocks or [_HINT])
 
 
 def verdict_of(measured: Measurement) -> tuple[str, str]:
@@ -88,18 +84,18 @@ def _figure(rows: pd.DataFrame, campaign: Any, panel: str, name: str) -> Drawn |
             f"{campaign['campaign']}: {heading}",
             told,
         ),
-        "Each point is the difference between those contacted and those held out, each line the interval that holds the "
-        "truth as often as it promises. A line that crosses the dashed one may be chance. The diamond is all together.",
+        "Each point is the difference between those contacted and those held out, each line the interval that holds "
+        "the truth as often as it promises. A line that crosses the dashed one may be chance. The diamond is all.",
         _numbers(rows, panel, heading),
     )
 
 
 def _numbers(rows: pd.DataFrame, panel: str, heading: str) -> Table:
-    scale = 100.0 if panel == "rate" else 1 / rows["contacted"]
-    told = rows[[f"{panel}_low", panel, f"{panel}_high"]].mul(scale, axis=0) if panel == "revenue" else None
-    values = 100.0 * rows[[f"{panel}_low", panel, f"{panel}_high"]] if told is None else told
+    scale = pd.Series(100.0, rows.index) if panel == "rate" else 1 / rows["contacted"]
+    values = rows[[f"{panel}_low", panel, f"{panel}_high"]].mul(scale, axis=0)
     lines = (
-        (str(name), *(number(v, 2) for v in line)) for name, line in zip(rows["name"], values.to_numpy(), strict=True)
+        (str(name), *(number(value, 2) for value in line))
+        for name, line in zip(rows["name"], values.to_numpy(), strict=True)
     )
     return Table(heading, ("Who", "Lowest", "Difference", "Highest"), tuple(lines))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -14,7 +15,14 @@ from clm_ml.report.words import day, in_words, money, number, points, share
 
 __all__ = ["listing"]
 
+_NOTE = "Risk is the probability to stay away; ▲ raises it, ▼ lowers it. Ranks that are missing are held out."
 _REASONS = ("reason_1", "reason_2", "reason_3")
+
+_HINT = Words(
+    ("No customer is named here, since only an export asks for consent:",),
+    "note",
+    ("clm-ml export CONFIG --scores DIR --campaign NAME --out LIST", "clm-ml report … --list LIST"),
+)
 
 
 def listing(material: Material) -> Section:
@@ -22,17 +30,7 @@ def listing(material: Material) -> Section:
     blocks: list[Block] = []
     for place, made in enumerate(material.lists, start=1):
         blocks += _list(material, made, place)
-    if not blocks:
-        blocks.append(
-            Words(
-                (
-                    "No customer is named here, since nobody was asked for consent or suppressed yet. clm-ml export CONFIG "
-                    "--scores DIR --campaign NAME --out LIST makes the list; then report with --list LIST.",
-                ),
-                "note",
-            )
-        )
-    return Section("list", "Whom to contact first", blocks)
+    return Section("list", "Whom to contact first", blocks or [_HINT])
 
 
 def _list(material: Material, made: ListMade, place: int) -> list[Block]:
@@ -41,33 +39,19 @@ def _list(material: Material, made: ListMade, place: int) -> list[Block]:
     blocks: list[Block] = []
     if facts["as_of"] != material.as_of:
         blocks.append(Words((f"The list {name} was made on {day(facts['as_of'])}, from other scores.",), "alarm"))
-    assumed = " (save rate assumed)" if promise["assumed"] else ""
-    blocks.append(
-        Tiles(
-            (
-                Tile(
-                    number(facts["contact"]), f"to contact in {name}", f"{number(facts['holdout'])} held out to compare"
-                ),
-                Tile(
-                    f"+{number(promise['orders'], 1)}",
-                    "orders expected",
-                    f"{money(promise['revenue'], currency)}{assumed}",
-                ),
-                Tile(
-                    money(promise["profit"], currency),
-                    "profit expected",
-                    f"after {money(promise['cost'], currency)} for contacting",
-                ),
-            )
-        )
+    assumed = ", if the assumed save rate holds" if promise["assumed"] else ""
+    orders, revenue, profit, cost = (promise[part] for part in ("orders", "revenue", "profit", "cost"))
+    tiles = (
+        Tile(number(facts["contact"]), f"to contact in {name}", f"{number(facts['holdout'])} held out to compare with"),
+        Tile(f"+{number(orders, 1)}", "orders expected", f"{money(revenue, currency)} more revenue"),
+        Tile(number(profit), f"{currency} profit expected", f"after {money(cost, currency)} for contacting{assumed}"),
     )
-    blocks.append(Words(tuple(_promise(facts, currency))))
+    blocks += [Tiles(tiles), Words(tuple(_promise(facts, currency)))]
     if len(made.contact):
-        blocks.append(Figures((_curve(made, currency, place),)))
-        blocks.append(_plays(made, currency))
+        blocks.append(Figures((_curve(made, currency, place),), (_plays(made, currency),)))
         if material.rows:
             shown = [_person(material, row) for row in made.contact.head(material.rows).to_dict("records")]
-            blocks.append(People(f"The first {len(shown):,} of {name}", tuple(shown)))
+            blocks.append(People(f"The first {len(shown):,} of {name}", _NOTE, tuple(shown)))
     blocks.append(_left_out(facts))
     return blocks
 
@@ -106,8 +90,8 @@ def _curve(made: ListMade, currency: str, place: int) -> Drawn:
     return Drawn(
         title,
         draw(lambda: plot_promise(profits, currency, is_assumed=is_assumed), f"promise-{place}", title, told),
-        "The line adds up what each further contact is expected to earn, the best first. Where it flattens, the rest of "
-        "the list hardly pays.",
+        "The line adds up what each further contact is expected to earn, the best first. Where it flattens, the rest "
+        "of the list hardly pays.",
         Table(f"Expected profit, {currency}", ("Contacted", "Profit"), rows),
     )
 
@@ -123,10 +107,10 @@ def _plays(made: ListMade, currency: str) -> Table:
     return Table("What to do with whom", ("Segment", "Play", "To contact", f"Profit, {currency}"), rows, words=(0, 1))
 
 
-def _person(material: Material, row: dict[str, Any]) -> Person:
+def _person(material: Material, row: Mapping[Any, Any]) -> Person:
     currency = material.currency
-    figures = (
-        ("will stay away", share(row["churn_probability"])),
+    figures: tuple[tuple[str, str], ...] = (
+        ("risk", share(row["churn_probability"])),
         ("at risk", money(row["value_at_risk"], currency)),
         ("profit expected", money(row["expected_profit"], currency, 2)),
         ("last order", day(row["last_order_on"])),
@@ -140,10 +124,22 @@ def _person(material: Material, row: dict[str, Any]) -> Person:
         segment=in_words(row["segment"]),
         swatch=material.colours.get(row["segment"], ""),
         figures=figures,
-        reasons=tuple(str(row[name]) for name in _REASONS if not pd.isna(row[name])),
+        reasons=tuple(_reason(str(row[name])) for name in _REASONS if not pd.isna(row[name])),
         play="" if pd.isna(row["play"]) else str(row["play"]),
         contact=_contact(material, str(row["customer_id"])),
     )
+
+
+def _reason(sentence: str) -> tuple[str, str]:
+    """Take a reason apart: what it says, and which way it moves the risk.
+
+    >>> _reason("a single order so far (raises the risk)")
+    ('a single order so far', 'up')
+    """
+    for end, way in ((" (raises the risk)", "up"), (" (lowers the risk)", "down")):
+        if sentence.endswith(end):
+            return sentence.removesuffix(end), way
+    return sentence, ""
 
 
 def _contact(material: Material, customer_id: str) -> tuple[tuple[str, str], ...]:
@@ -151,7 +147,7 @@ def _contact(material: Material, customer_id: str) -> tuple[tuple[str, str], ...
     if people is None or customer_id not in people.index:
         return ()
     fields = people.loc[customer_id]
-    return tuple((name, str(value)) for name, value in fields.items() if not pd.isna(value) and str(value).strip())
+    return tuple((str(name), str(value)) for name, value in fields.items() if not pd.isna(value) and str(value).strip())
 
 
 def _left_out(facts: Any) -> Table:

@@ -20,18 +20,30 @@ _HOW = (
     "are those who stay. Rest a pointer on one to read how many."
 )
 
+_HINT = Words(
+    ("Who moved until now, and how sure these sizes are, is counted from the tables:",),
+    "note",
+    ("clm-ml transitions CONFIG --model DIR --out BOX", "clm-ml report … --transitions BOX"),
+)
+
 
 def moving(material: Material) -> Section:
     """Show who moved, and who is expected to."""
     until = date_of(parse_day(material.as_of) + material.horizon_days).isoformat()
-    figures, blocks = [], []
-    if material.moved is not None:
-        figures.append(_observed(material, material.moved))
-    if material.counted.flows is not None:
-        figures.append(_expected(material, material.counted.flows, until))
-    if figures:
-        blocks.append(Figures(tuple(figures)))
-    blocks += list(_said(material, until))
+    flows, moved = material.counted.flows, material.moved
+    figures: list[Drawn] = []
+    if moved is not None:
+        figures.append(_observed(material, moved))
+    if flows is not None:
+        figures.append(_expected(material, flows, until))
+    told: tuple[Words | Table, ...] = () if flows is None else (_sizes(material, flows, until),)
+    if len(figures) == 1:
+        blocks: list[Block] = [Figures(tuple(figures), told)]
+    else:
+        blocks = [*([Figures(tuple(figures))] if figures else []), *told]
+    if flows is None:
+        blocks.append(Words(("These scores do not look ahead: their model was learned from too short a log.",), "note"))
+    blocks.append(_HINT if moved is None else Words((_moves(moved),)))
     return Section("moving", "Who moves", blocks)
 
 
@@ -59,35 +71,18 @@ def _flows(material: Material, matrix: pd.DataFrame, days: tuple[str, str], name
 
 def _pairs(matrix: pd.DataFrame) -> list[tuple[str, str, str]]:
     """List the moves, those who stay left out, most first."""
-    moves = matrix.rename_axis(index="source", columns="target").stack().reset_index(name="customers")
-    moves = moves[(moves["source"] != moves["target"]) & (moves["customers"] >= 0.5)]
-    moves = moves.sort_values("customers", ascending=False, kind="stable")
-    return [(_name(source), in_words(target), number(count)) for source, target, count in moves.itertuples(index=False)]
+    moves = [
+        (count, str(source), str(target))
+        for source, counts in zip(matrix.index, matrix.to_numpy(), strict=True)
+        for target, count in zip(matrix, counts, strict=True)
+        if source != target and count >= 0.5
+    ]
+    moves.sort(key=lambda move: -move[0])
+    return [(_name(source), in_words(target), number(count)) for count, source, target in moves]
 
 
 def _name(source: str) -> str:
     return "new people" if source == NEW else in_words(source)
-
-
-def _said(material: Material, until: str) -> list[Block]:
-    told: list[Block] = []
-    if material.counted.flows is not None:
-        told.append(_sizes(material, material.counted.flows, until))
-    else:
-        told.append(Words(("These scores do not look ahead: their model was learned from too short a log.",), "note"))
-    if material.moved is None:
-        told.append(
-            Words(
-                (
-                    "Who moved until now is counted from the tables: clm-ml transitions CONFIG --model DIR --out BOX, "
-                    "then report with --transitions BOX; that also tells how sure the sizes are.",
-                ),
-                "note",
-            )
-        )
-    else:
-        told.append(Words((_moves(material.moved),)))
-    return told
 
 
 def _moves(moved: Moved) -> str:
@@ -111,9 +106,11 @@ def _sizes(material: Material, flows: pd.DataFrame, until: str) -> Table:
         head = ("Segment", "Now", "Expected", "Lowest", "Highest", "Of them new")
         return Table(f"{caption}, newcomers included, with an interval that holds 8 times in 10", head, rows)
     now, then = flows.sum(axis=1), flows.sum(axis=0)
-    there = [name for name in flows if now[name] >= 0.5 or then[name] >= 0.5]
+    sizes = [(str(name), at, later) for name, at, later in zip(flows, now, then, strict=True)]
     rows = tuple(
-        (in_words(name), number(now[name]), number(then[name]), _signed(then[name] - now[name])) for name in there
+        (in_words(name), number(at), number(later), _signed(later - at))
+        for name, at, later in sizes
+        if at + later >= 0.5
     )
     return Table(f"{caption}, of the people known now", ("Segment", "Now", "Expected", "Change"), rows)
 

@@ -17,6 +17,8 @@ from clm_ml.report.colours import variables
 
 __all__ = ["lay_out"]
 
+#: Nothing is fetched and nothing runs; the one style that counts is the page's own.
+_POLICY = "default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
 _VARIABLE = re.compile(r"var\(--k-([0-9a-f]{6})\)")
 
 
@@ -25,21 +27,13 @@ def lay_out(title: str, under: str, headline: str, sections: Sequence[Section]) 
 
     Whatever comes from data is escaped by the template; only drawings are taken as they are, which have escaped it.
     """
+    told = {"title": title, "under": under, "headline": headline, "sections": sections}
     template = _environment().get_template("page.html.j2")
     swatches = {swatch for section in sections for block in section.blocks for swatch in _swatches(block)}
-    body = template.render(title=title, under=under, headline=headline, sections=sections, style=Markup(), policy="")
-    style = _style({f"#{found}" for found in _VARIABLE.findall(body)} | swatches)
-    policy = (
-        f"default-src 'none'; style-src 'sha256-{_digest(style)}'; img-src data:; base-uri 'none'; form-action 'none'"
-    )
-    return template.render(
-        title=title,
-        under=under,
-        headline=headline,
-        sections=sections,
-        style=Markup(style),
-        policy=policy,  # noqa: S704
-    )
+    drawn = {f"#{found}" for found in _VARIABLE.findall(template.render(**told, style="", policy=""))}
+    style = _style(drawn | swatches)
+    digest = b64encode(sha256(style.encode("utf-8")).digest()).decode("ascii")
+    return template.render(**told, style=Markup(style), policy=_POLICY.format(digest=digest))  # noqa: S704 - it is ours
 
 
 def _swatches(block: object) -> Sequence[str]:
@@ -49,16 +43,10 @@ def _swatches(block: object) -> Sequence[str]:
 
 def _style(colours: set[str]) -> str:
     light, dark = variables(colours)
-    swatches = "".join(
-        f".k-{c.removeprefix('#')}{{background:var(--k-{c.removeprefix('#')})}}" for c in sorted(colours)
-    )
+    names = [colour.removeprefix("#") for colour in sorted(colours)]
+    swatches = "".join(f".k-{name}{{background:var(--k-{name})}}" for name in names)
     own = f":root{{{light}}}@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}{swatches}"
-    sheet = resources.files(__package__).joinpath("page.css").read_text(encoding="utf-8")
-    return f"{sheet}{own}"
-
-
-def _digest(style: str) -> str:
-    return b64encode(sha256(style.encode("utf-8")).digest()).decode("ascii")
+    return resources.files(__package__).joinpath("page.css").read_text(encoding="utf-8") + own
 
 
 @cache

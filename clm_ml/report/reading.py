@@ -17,18 +17,22 @@ def reading(material: Material) -> Section:
 
 
 def _words(material: Material) -> Table:
-    days = material.horizon_days
+    days, when = material.horizon_days, day(material.as_of)
     rows = (
-        ("As of", f"The first instant of {day(material.as_of)}: what lies before it is known, what lies after it is estimated."),
-        ("Stay away, churn", f"To place no order in the {days} days from then on. Its probability is an estimate, not a fate."),
+        ("As of", f"The first instant of {when}: what lies before it is known, what lies after it is estimated."),
+        ("Stay away, churn", f"To place no order in the {days} days from then on; its probability is an estimate."),
         ("Expected sales", f"The probability of an order times what somebody spends in {days} days if they order."),
-        ("At risk", f"The probability to stay away times what somebody would spend in {days} days if they ordered."),
+        ("At risk", f"The probability to stay away times what somebody spends in {days} days if they order."),
         ("Segment", "A place in the lifecycle, by how lately, how often and for how much somebody has ordered."),
-        ("Expected profit", "What one contact is expected to bring: risk, times the share it brings back, times the margin of "
-         "one order, less its cost."),
+        ("Expected profit", "What a contact brings: risk, save rate, margin and one order multiplied, less its cost."),
         ("Held out", "Chosen by lot not to be contacted, so that what contacting did can be told."),
         ("Interval", "Where the truth lies as often as it says; a figure without one is a count, or an estimate."),
-    )  # fmt: skip
+        (
+            "AUC, lift",
+            "How well risk ranks: 0.5 is chance; how many more stay away in the riskiest tenth than overall.",
+        ),
+        ("Log loss, Brier, ECE", "How far probabilities are off from what came."),
+    )
     return Table("What the words mean", ("Word", "Meaning"), rows, words=(0, 1))
 
 

@@ -47,14 +47,14 @@ def _drivers(drivers: pd.DataFrame) -> Drawn:
     first = drivers.iloc[0]
     told = (
         f"Bars of how far each theme moves the churn probability. Most of all {first['theme']}: it raises that of "
-        f"{first['raises_share']:.0%} of customers by {100 * first['raises']:.1f} points in the mean, and lowers that of "
-        f"the others by {100 * first['lowers']:.1f}."
+        f"{first['raises_share']:.0%} of customers by {100 * first['raises']:.1f} points in the mean, and lowers that "
+        f"of the others by {100 * first['lowers']:.1f}."
     )
     return Drawn(
         "What moves the risk",
         draw(lambda: plot_drivers(drivers), "drivers", "What moves the risk", told),
-        "Each bar is by how many points a theme raises the churn probability of some customers (right), and lowers that "
-        "of the others (left), against what it would be if the theme said nothing. The longest is at the top.",
+        "Each bar is by how many points a theme raises the churn probability of some customers (right), and lowers "
+        "that of the others (left), against what it would be if the theme said nothing. The longest is at the top.",
         Table("Points of churn probability", ("Theme", "Raised for", "Raises by", "Lowers by"), rows),
     )
 
@@ -86,7 +86,7 @@ def _scores(material: Material) -> Drawn:
     return Drawn(
         "How risk falls with the scores",
         draw(lambda: plot_risk_by_score(scores), "scores", "How risk falls with the scores", f"{told}."),
-        "R says how lately somebody ordered, F how often, M how much they spent; 5 is the best fifth. The steeper a line, "
-        "the more that score says about who stays away.",
+        "R says how lately somebody ordered, F how often, M how much they spent; 5 is the best fifth. The steeper a "
+        "line, the more that score says about who stays away.",
         Table("Churn probability by score", ("Score", "R", "F", "M"), rows),
     )

@@ -8,12 +8,21 @@ from typing import Any
 
 import pandas as pd
 
-__all__ = ["about", "count", "day", "in_words", "money", "number", "points", "share", "times_in_hundred"]
+__all__ = [
+    "about", "count", "day", "in_words", "method", "money", "number", "points", "share", "times_in_hundred",
+]  # fmt: skip
+
+_METHODS = {"bg_nbd": "BG/NBD", "logistic_rfm": "logistic RFM"}
 
 
 def in_words(name: str) -> str:
     """Write a name of the code for people: `at_risk` is at risk."""
     return name.replace("_", " ")
+
+
+def method(name: str) -> str:
+    """Write a method that was judged, for people."""
+    return _METHODS.get(name, in_words(name))
 
 
 def day(iso: Any) -> str:
