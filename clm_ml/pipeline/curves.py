@@ -45,6 +45,7 @@ def curves(judged: Judged, judge: Model, model: Model, config: Config) -> dict[s
 
 
 def _thinned(curve: Any, name: str, digits: int) -> dict[str, list[float]]:
-    """Keep points of a curve, evenly spaced, and its highest."""
-    places = np.unique(np.append(np.linspace(0, len(curve) - 1, _POINTS).astype(np.int64), np.argmax(curve)))
+    """Keep points of a curve, denser where lists are short, and its highest."""
+    even = (np.linspace(0, 1, _POINTS) ** 2 * (len(curve) - 1)).astype(np.int64)
+    places = np.unique(np.append(even, np.argmax(curve)))
     return {"contacted": places.tolist(), name: np.round(curve[places], digits).tolist()}

@@ -24,7 +24,7 @@ def plot_reliability(bins: pd.DataFrame) -> Figure:
     axes.plot([0, 1], [0, 1], color=OTHER, linestyle="--", linewidth=1, label="as predicted")
     error = 1.96 * np.sqrt(bins["happened"] * (1 - bins["happened"]) / bins["customers"])
     axes.errorbar(bins["predicted"], bins["happened"], yerr=error, color=OWN, marker="o", label="happened, ± 95 %")
-    axes.set(xlim=(0, 1), ylim=(0, 1), title="Does a probability mean what it says?")
+    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.04), title="Does a probability mean what it says?")
     _in_percent(axes)
     axes.legend(frameon=False)
     return figure
@@ -66,24 +66,33 @@ def plot_gain_curves(curves: Mapping[str, pd.Series[Any]]) -> Figure:
 def plot_profit(curves: Mapping[str, Any], currency: str) -> Figure:
     """Draw what a list would have earned against how many are contacted, a line a method; its best length is marked.
 
+    Where lists pay, those thrice as long as the best are drawn, since what comes then is loss.
+
     Args:
         curves: each method's profit from nobody contacted on, as `evaluation.profit_curve` gives it, or as a Series
             indexed by how many are contacted; the model's is called `model`.
         currency: of the profit.
     """
     figure, axes = blank("Customers contacted, best expected profit first", f"Profit, {currency} (save rate assumed)")
-    rivals = rival_lines()
-    for name, values in curves.items():
-        curve = values if isinstance(values, pd.Series) else pd.Series(np.asarray(values))
+    rivals, lines = rival_lines(), {name: _curve(values) for name, values in curves.items()}
+    best = max(int(line.index[line.argmax()]) for line in lines.values())
+    longest = max(int(line.index[-1]) for line in lines.values())
+    shown = min(3 * best, longest) or longest
+    seen = {name: line[line.index <= shown] for name, line in lines.items()}
+    for name, line in seen.items():
         style = _line(name, rivals)
-        axes.plot(curve.index, curve, **style)
-        axes.plot(curve.idxmax(), curve.max(), color=style["color"], marker="o")
+        axes.plot(line.index, line, **style)
+        axes.plot(line.idxmax(), line.max(), color=style["color"], marker="o")
     axes.axhline(0, color=OTHER, linestyle="--", linewidth=1, label="nobody")
     axes.set(title="What a list earns, by its length")
     axes.xaxis.set_major_formatter(thousands)
     axes.yaxis.set_major_formatter(thousands)
     axes.legend(frameon=False)
     return figure
+
+
+def _curve(values: Any) -> pd.Series[Any]:
+    return values if isinstance(values, pd.Series) else pd.Series(np.asarray(values))
 
 
 def _in_percent(axes: Any) -> None:

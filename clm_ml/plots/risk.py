@@ -23,7 +23,7 @@ def plot_drivers(drivers: pd.DataFrame) -> Figure:
     raises, lowers = (100 * drivers[name].to_numpy(dtype=np.float64) for name in ("raises", "lowers"))
     axes.barh(places, raises, 0.55, color=RIVALS[0], label="raises the risk")
     axes.barh(places, -lowers, 0.55, color=OWN, label="lowers the risk")
-    reach = max(1.0, raises.max(initial=0), lowers.max(initial=0)) * 1.3
+    reach = max(1.0, raises.max(initial=0), lowers.max(initial=0)) * 1.75
     for place, up, down in zip(places, raises, lowers, strict=True):
         axes.text(up + reach * 0.02, place, f"+{up:.1f}", va="center")
         axes.text(-down - reach * 0.02, place, f"−{down:.1f}", va="center", ha="right")

@@ -22,7 +22,8 @@ WIDTH = 5.4
 
 _STYLE: Any = {
     "font.size": 11.5, "svg.fonttype": "none", "svg.hashsalt": "clm-ml", "text.parse_math": False,
-    "axes.labelsize": "medium", "legend.fontsize": "medium", "axes.edgecolor": "#80868f", "grid.color": "#80868f",
+    "axes.labelsize": "medium", "legend.fontsize": "medium", "axes.axisbelow": True, "axes.edgecolor": "#80868f",
+    "grid.color": "#80868f",
 }  # fmt: skip
 _SVG, _LINK = "{http://www.w3.org/2000/svg}", "{http://www.w3.org/1999/xlink}href"
 _TIP = "clm-tip-"

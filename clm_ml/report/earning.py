@@ -12,7 +12,7 @@ from clm_ml.plots import plot_effects
 from clm_ml.report.blocks import Block, Drawn, Figures, Section, Table, Words
 from clm_ml.report.drawing import draw
 from clm_ml.report.material import Material, Measurement
-from clm_ml.report.words import day, number
+from clm_ml.report.words import day, in_words, number
 
 __all__ = ["earning", "verdict_of"]
 
@@ -32,7 +32,9 @@ _HINT = Words(
 def earning(material: Material) -> Section:
     """Show what was measured."""
     blocks = [
-        block for place, measured in enumerate(material.measured, start=1) for block in _measurement(measured, place)
+        block
+        for place, measured in enumerate(material.measured, start=1)
+        for block in _measurement(measured, place, material.config.segments.names)
     ]
     return Section("earned", "What campaigns earned", blocks or [_HINT])
 
@@ -41,17 +43,19 @@ def verdict_of(measured: Measurement) -> tuple[str, str]:
     """Give a measurement's verdict in a sentence, and its tone: that of all together, or of its only campaign."""
     told = measured.facts["together"] or measured.facts["campaigns"][0]
     why = str(told["why"])
-    return f"{told['campaign']}: {told['verdict']}. {why[:1].upper()}{why[1:]}", _TONES.get(told["verdict"], "plain")
+    return f"Campaign {told['campaign']}: {told['verdict']}. {why[:1].upper()}{why[1:]}", _TONES.get(
+        told["verdict"], "plain"
+    )
 
 
-def _measurement(measured: Measurement, place: int) -> Iterator[Block]:
+def _measurement(measured: Measurement, place: int, segments: tuple[str, ...]) -> Iterator[Block]:
     facts = measured.facts
     told = [*facts["campaigns"], *([facts["together"]] if facts["together"] else [])]
     for number_, campaign in enumerate(told, start=1):
         why = str(campaign["why"])
-        sentence = f"{campaign['campaign']}: {campaign['verdict']}. {why[:1].upper()}{why[1:]}"
+        sentence = f"Campaign {campaign['campaign']}: {campaign['verdict']}. {why[:1].upper()}{why[1:]}"
         yield Words((f"{sentence} (As known on {day(facts['as_of'])}.)",), _TONES.get(campaign["verdict"], "plain"))
-        rows = _rows(measured.effects, campaign["campaign"])
+        rows = _rows(measured.effects, campaign["campaign"], segments)
         if campaign["total"] is None or rows.empty:
             yield _arms(campaign)
             continue
@@ -62,10 +66,11 @@ def _measurement(measured: Measurement, place: int) -> Iterator[Block]:
             yield Words((campaign["differing"]["sentence"],), "note")
 
 
-def _rows(effects: pd.DataFrame, campaign: str) -> pd.DataFrame:
+def _rows(effects: pd.DataFrame, campaign: str, segments: tuple[str, ...]) -> pd.DataFrame:
     if effects.empty:
         return effects
-    return effects[effects["campaign"] == campaign].reset_index(drop=True)
+    rows = effects[effects["campaign"] == campaign].reset_index(drop=True)
+    return rows.assign(name=[in_words(name) if name in segments else name for name in rows["name"]])
 
 
 def _figure(rows: pd.DataFrame, campaign: Any, panel: str, name: str) -> Drawn | None:

@@ -104,7 +104,7 @@ def _sizes(material: Material, flows: pd.DataFrame, until: str) -> Table:
             if row["customers_now"] or row["expected_customers"] >= 0.5
         )
         head = ("Segment", "Now", "Expected", "Lowest", "Highest", "Of them new")
-        return Table(f"{caption}, newcomers included, with an interval that holds 8 times in 10", head, rows)
+        return Table(f"{caption}, newcomers included: 8 times in 10 between the lowest and the highest", head, rows)
     now, then = flows.sum(axis=1), flows.sum(axis=0)
     sizes = [(str(name), at, later) for name, at, later in zip(flows, now, then, strict=True)]
     rows = tuple(

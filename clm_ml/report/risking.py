@@ -12,6 +12,9 @@ from clm_ml.report.words import in_words, share
 
 __all__ = ["risking"]
 
+#: So many themes are told, of those that move the risk by so much at least.
+_MOST, _SEEN = 8, 0.002
+
 #: What each theme speaks about.
 _THEMES = {
     "recency": "days since the last order", "frequency": "how often they order", "money": "how much they spend",
@@ -24,7 +27,7 @@ _THEMES = {
 def risking(material: Material) -> Section:
     """Show what risk hangs together with."""
     told = {} if material.about is None else material.about.told
-    drivers = pd.DataFrame((told.get("curves") or {}).get("drivers") or [])
+    drivers = _weighty(pd.DataFrame((told.get("curves") or {}).get("drivers") or []))
     figures = [_silence(material), _scores(material)]
     if len(drivers):
         figures.insert(0, _drivers(drivers.assign(theme=[_theme(name) for name in drivers["theme"]])))
@@ -33,6 +36,13 @@ def risking(material: Material) -> Section:
         why = material.no_model or "its box has no curves: it was trained by an earlier version, or could not be judged"
         note = f"What moves the risk most is left out: {why}."
     return Section("risk", "What drives risk", (Figures(tuple(figures)), Words((note,), "note")))
+
+
+def _weighty(drivers: pd.DataFrame) -> pd.DataFrame:
+    """Keep the first themes that move anybody's risk by something that is seen."""
+    if drivers.empty:
+        return drivers
+    return drivers[drivers[["raises", "lowers"]].max(axis=1) >= _SEEN].head(_MOST)
 
 
 def _theme(name: str) -> str:

@@ -44,8 +44,8 @@ def _map(material: Material) -> Drawn:
 
 def _at_risk(material: Material) -> Drawn:
     table = material.counted.segments
-    table, total = table[table["customers"] > 0], table["value_at_risk"].sum()
-    most = table.sort_values("value_at_risk", ascending=False, kind="stable")
+    total = table["value_at_risk"].sum()
+    most = table[table["customers"] > 0].sort_values("value_at_risk", ascending=False, kind="stable")
     told = "Bars of the value at risk by segment. " + "; ".join(
         f"{in_words(row['segment'])} {number(row['value_at_risk'])} {material.currency}"
         for row in most[most["value_at_risk"] > 0].to_dict("records")
