@@ -51,9 +51,8 @@ def walk_demo(answer: Answer, folder: Path) -> None:
         progress=answer.progress,
     )
     answer.say(f"\n{told.headline}\nopen it in a browser: {told.path}")
-    answer.say(
-        f"\neverything is in {folder}: config, models, scores, lists, reports, the ledger, and MLflow's store (mlflow.db)"
-    )
+    what = "config, models, scores, lists, reports, the ledger, and MLflow's store (mlflow.db)"
+    answer.say(f"\neverything is in {folder}: {what}")
     if not trained.verdict.passed:
         raise GateError(f"the demo's model is kept as challenger: {trained.verdict.why}.")
 

@@ -21,7 +21,7 @@ from clm_ml.model import About, read_about
 from clm_ml.pipeline.delivering import find_people
 from clm_ml.pipeline.scoring import SCORES, find_model
 from clm_ml.progress import Progress, silent
-from clm_ml.report import ListMade, Material, Measurement, Moved, columns_of, count_scores, write_page
+from clm_ml.report_page import ListMade, Material, Measurement, Moved, columns_of, count_scores, write_page
 from clm_ml.tables import read_tables
 
 __all__ = ["Reported", "report"]

@@ -12,7 +12,7 @@ from matplotlib.colors import to_hex
 from clm_ml.config import Config
 from clm_ml.model import About
 from clm_ml.plots import segment_colours
-from clm_ml.report.counting import Counted
+from clm_ml.report_page.counting import Counted
 
 __all__ = ["ListMade", "Material", "Measurement", "Moved"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from clm_ml.report.blocks import Block, Section, Table, Words
-from clm_ml.report.material import Material
-from clm_ml.report.words import count, day, number, share
+from clm_ml.report_page.blocks import Block, Section, Table, Words
+from clm_ml.report_page.material import Material
+from clm_ml.report_page.words import count, day, number, share
 from clm_ml.timeline import parse_day
 
 __all__ = ["doubts", "quality"]

@@ -8,10 +8,10 @@ from typing import Any
 import pandas as pd
 
 from clm_ml.plots import plot_promise
-from clm_ml.report.blocks import Block, Drawn, Figures, People, Person, Section, Table, Tile, Tiles, Words
-from clm_ml.report.drawing import draw
-from clm_ml.report.material import ListMade, Material
-from clm_ml.report.words import day, in_words, money, number, points, share
+from clm_ml.report_page.blocks import Block, Drawn, Figures, People, Person, Section, Table, Tile, Tiles, Words
+from clm_ml.report_page.drawing import draw
+from clm_ml.report_page.material import ListMade, Material
+from clm_ml.report_page.words import day, in_words, money, number, points, share
 
 __all__ = ["listing"]
 

@@ -12,8 +12,8 @@ from importlib import resources
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from clm_ml.report.blocks import Section
-from clm_ml.report.colours import variables
+from clm_ml.report_page.blocks import Section
+from clm_ml.report_page.colours import variables
 
 __all__ = ["lay_out"]
 
@@ -52,7 +52,7 @@ def _style(colours: set[str]) -> str:
 @cache
 def _environment() -> Environment:
     return Environment(
-        loader=PackageLoader("clm_ml.report", "."),
+        loader=PackageLoader("clm_ml.report_page", "."),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

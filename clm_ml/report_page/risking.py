@@ -5,10 +5,10 @@ from __future__ import annotations
 import pandas as pd
 
 from clm_ml.plots import plot_drivers, plot_risk_by_score, plot_risk_by_silence
-from clm_ml.report.blocks import Drawn, Figures, Section, Table, Words
-from clm_ml.report.drawing import draw
-from clm_ml.report.material import Material
-from clm_ml.report.words import in_words, share
+from clm_ml.report_page.blocks import Drawn, Figures, Section, Table, Words
+from clm_ml.report_page.drawing import draw
+from clm_ml.report_page.material import Material
+from clm_ml.report_page.words import in_words, share
 
 __all__ = ["risking"]
 

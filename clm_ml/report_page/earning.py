@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from clm_ml.plots import plot_effects
-from clm_ml.report.blocks import Block, Drawn, Figures, Section, Table, Words
-from clm_ml.report.drawing import draw
-from clm_ml.report.material import Material, Measurement
-from clm_ml.report.words import day, in_words, number
+from clm_ml.report_page.blocks import Block, Drawn, Figures, Section, Table, Words
+from clm_ml.report_page.drawing import draw
+from clm_ml.report_page.material import Material, Measurement
+from clm_ml.report_page.words import day, in_words, number
 
 __all__ = ["earning", "verdict_of"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from clm_ml.report.blocks import Block, Section, Table, Words
-from clm_ml.report.material import Material
-from clm_ml.report.words import day, in_words, number
+from clm_ml.report_page.blocks import Block, Section, Table, Words
+from clm_ml.report_page.material import Material
+from clm_ml.report_page.words import day, in_words, number
 
 __all__ = ["drift_in_short", "drifting"]
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from clm_ml.report.drifting import drifting
-from clm_ml.report.earning import earning
-from clm_ml.report.judging import judging
-from clm_ml.report.listing import listing
-from clm_ml.report.material import Material
-from clm_ml.report.moving import moving
-from clm_ml.report.page import lay_out
-from clm_ml.report.quality import quality
-from clm_ml.report.reading import reading
-from clm_ml.report.risking import risking
-from clm_ml.report.standing import standing
-from clm_ml.report.summary import headline, summary
-from clm_ml.report.words import day
+from clm_ml.report_page.drifting import drifting
+from clm_ml.report_page.earning import earning
+from clm_ml.report_page.judging import judging
+from clm_ml.report_page.listing import listing
+from clm_ml.report_page.material import Material
+from clm_ml.report_page.moving import moving
+from clm_ml.report_page.page import lay_out
+from clm_ml.report_page.quality import quality
+from clm_ml.report_page.reading import reading
+from clm_ml.report_page.risking import risking
+from clm_ml.report_page.standing import standing
+from clm_ml.report_page.summary import headline, summary
+from clm_ml.report_page.words import day
 
 __all__ = ["Page", "write_page"]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from clm_ml.report.blocks import Section, Tile, Tiles, Words
-from clm_ml.report.drifting import drift_in_short
-from clm_ml.report.earning import verdict_of
-from clm_ml.report.judging import ranks_right
-from clm_ml.report.material import Material
-from clm_ml.report.quality import doubts
-from clm_ml.report.words import about, money, share
+from clm_ml.report_page.blocks import Section, Tile, Tiles, Words
+from clm_ml.report_page.drifting import drift_in_short
+from clm_ml.report_page.earning import verdict_of
+from clm_ml.report_page.judging import ranks_right
+from clm_ml.report_page.material import Material
+from clm_ml.report_page.quality import doubts
+from clm_ml.report_page.words import about, money, share
 
 __all__ = ["headline", "summary"]
 

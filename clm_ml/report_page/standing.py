@@ -5,10 +5,10 @@ from __future__ import annotations
 from clm_ml.lifecycle import border_words, playbook, rule_words
 from clm_ml.model import About
 from clm_ml.plots import plot_at_risk, plot_grid
-from clm_ml.report.blocks import Block, Drawn, Figures, Section, Table
-from clm_ml.report.drawing import draw
-from clm_ml.report.material import Material
-from clm_ml.report.words import day, in_words, number, share
+from clm_ml.report_page.blocks import Block, Drawn, Figures, Section, Table
+from clm_ml.report_page.drawing import draw
+from clm_ml.report_page.material import Material
+from clm_ml.report_page.words import day, in_words, number, share
 
 __all__ = ["standing"]
 

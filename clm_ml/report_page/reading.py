@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
-from clm_ml.report.blocks import Section, Table
-from clm_ml.report.material import Material
-from clm_ml.report.words import day, number
+from clm_ml.report_page.blocks import Section, Table
+from clm_ml.report_page.material import Material
+from clm_ml.report_page.words import day, number
 
 __all__ = ["reading"]
 

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from clm_ml.plots import plot_gain_curves, plot_profit, plot_reliability
-from clm_ml.report.blocks import Block, Drawn, Figures, Section, Table, Words
-from clm_ml.report.drawing import draw
-from clm_ml.report.material import Material
-from clm_ml.report.words import day, method, number, share, times_in_hundred
+from clm_ml.report_page.blocks import Block, Drawn, Figures, Section, Table, Words
+from clm_ml.report_page.drawing import draw
+from clm_ml.report_page.material import Material
+from clm_ml.report_page.words import day, method, number, share, times_in_hundred
 
 __all__ = ["judging", "ranks_right"]
 

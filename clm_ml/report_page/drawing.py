@@ -13,7 +13,7 @@ from markupsafe import Markup
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from clm_ml.report.colours import variable
+from clm_ml.report_page.colours import variable
 
 __all__ = ["WIDTH", "draw"]
 

@@ -7,10 +7,10 @@ import pandas as pd
 
 from clm_ml.lifecycle import NEW
 from clm_ml.plots import plot_flows
-from clm_ml.report.blocks import Block, Drawn, Figures, Section, Table, Words
-from clm_ml.report.drawing import draw
-from clm_ml.report.material import Material, Moved
-from clm_ml.report.words import day, in_words, number
+from clm_ml.report_page.blocks import Block, Drawn, Figures, Section, Table, Words
+from clm_ml.report_page.drawing import draw
+from clm_ml.report_page.material import Material, Moved
+from clm_ml.report_page.words import day, in_words, number
 from clm_ml.timeline import date_of, parse_day
 
 __all__ = ["moving"]
