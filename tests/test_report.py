@@ -28,6 +28,7 @@ from clm_ml.plots import plot_gains, plot_grid, segment_colours
 from clm_ml.report_page import columns_of, count_scores
 from clm_ml.report_page.colours import dark_of
 from clm_ml.report_page.drawing import draw
+from tests.browser import is_well, look, needs_browser
 from tests.conftest import make_config
 
 DAY = "2024-06-30"
@@ -627,3 +628,33 @@ def test_every_column_that_is_counted_is_one_of_scores():
     from clm_ml.pipeline.scores import scores_schema
 
     assert set(columns_of(USUAL_SEGMENTS)) <= set(scores_schema().names)
+
+
+# In a browser
+
+BROKEN = """<!DOCTYPE html><html><head><meta http-equiv="Content-Security-Policy" content="default-src 'none'">
+<meta name="viewport" content="width=device-width"></head><body><main><section><h2>A</h2>
+<table><tr><td>wwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwww</td></tr></table>
+<svg width="300" height="200"><title>Drawn</title><rect width="9" height="9"/><text x="9" y="50">one</text>
+<text x="11" y="51">two</text><text x="9" y="260">below</text></svg>
+<svg width="10" height="10"><title>Small</title></svg>
+<img src="https://example.org/x.png" width="1" height="1"></section></main></body></html>"""
+
+
+@pytest.mark.slow
+@needs_browser
+def test_a_browser_shows_all_of_it_and_has_nothing_to_complain_of(whole, tmp_path):
+    assert is_well(whole.path, tmp_path, figures=13)
+
+
+@pytest.mark.slow
+@needs_browser
+def test_what_is_wrong_with_a_page_is_seen_in_a_browser(tmp_path):
+    (tmp_path / "broken.html").write_text(BROKEN, encoding="utf-8")
+    told, complaints = look(tmp_path / "broken.html", tmp_path)
+    wrong = told["phone"]["wrong"]
+    assert 'Drawn: "one" lies on "two"' in wrong
+    assert 'Drawn: "below" is cut' in wrong
+    assert {"Small is not drawn", "Small is empty", "TABLE  is cut"} <= set(wrong)
+    assert told["phone"]["sideways"] > 0
+    assert "Content Security Policy" in complaints, "the picture from elsewhere"

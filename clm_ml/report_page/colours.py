@@ -45,7 +45,7 @@ def dark_of(colour: str) -> str:
     """Give a colour's value on a dark ground.
 
     >>> dark_of("#1f5fa8")
-    '#81b4ff'
+    '#6faffe'
     """
     lab = _TO_LAB @ np.cbrt(_TO_LMS @ _linear(colour))
     lab[0] = np.clip(_TURN - _SLOPE * lab[0], _LEAST, _MOST)
