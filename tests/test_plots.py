@@ -111,3 +111,4 @@ def test_names_of_flows_keep_apart_and_within_the_figure():
     assert len(places) == 11
     assert min(-np.diff(places)) >= 0.048 - 1e-9
     assert min(places) >= figure.axes[0].get_ylim()[0]
+    assert max(places) < 1.14, "below the day"

@@ -191,7 +191,7 @@ def shop(tmp_path_factory):
     """A config whose customer table is there, so that contact fields could be told."""
     folder = tmp_path_factory.mktemp("report")
     orders = pd.DataFrame({"customer_id": ["a", "c"], "ordered_at": ["2024-01-01", "2024-02-01"], "amount": [1.0, 2.0]})
-    people = pd.DataFrame({"customer_id": ["a", "c"], "email": ["a@x.org", "c@x.org"], "phone": ["+491", HOSTILE]})
+    people = pd.DataFrame({"customer_id": ["a", "NA"], "email": ["a@x.org", "c@x.org"], "phone": ["+491", HOSTILE]})
     frames = {"orders": orders, "customers": people}
     for name, frame in frames.items():
         frame.to_parquet(folder / f"{name}.parquet")
@@ -272,7 +272,7 @@ def write_list(folder: Path, **changes) -> Path:
         "scores": {"as_of": DAY, "model": {"facts": MODEL_FACTS}},
     } | changes  # fmt: skip
     rows = [
-        (1, "c", "falling_asleep", "Write to them", 0.9, 90.0, 8.0, "a single order so far (raises the risk)"),
+        (1, "NA", "falling_asleep", "Write to them", 0.9, 90.0, 8.0, "a single order so far (raises the risk)"),
         (3, HOSTILE, "champion", HOSTILE, 0.3, 30.0, 4.0, HOSTILE),
     ]
     names = [

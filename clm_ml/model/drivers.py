@@ -11,8 +11,8 @@ from clm_ml.model.bundle import Model
 
 __all__ = ["risk_drivers"]
 
-#: Contributions are costly, and as many customers tell a mean to half a point.
-_MOST = 2_000
+#: Contributions are costly, and as many customers tell a mean to within a point.
+_MOST = 1_000
 
 
 def risk_drivers(model: Model, features: pd.DataFrame) -> pd.DataFrame:

@@ -155,13 +155,18 @@ def _read_scores(box: Box, config: Config, progress: Progress) -> Iterator[pd.Da
 def _list(folder: Path, config: Config) -> ListMade:
     box = open_box(folder, "list")
     _refuse_other_project(Box(folder, "list", box.facts["scores"]), config)
-    return ListMade(box.facts, pd.read_csv(box.path("contact.csv"), dtype={"customer_id": str}))
+    return ListMade(box.facts, _read_csv(box.path("contact.csv"), dtype={"customer_id": str}))
+
+
+def _read_csv(path: Path, **how: Any) -> pd.DataFrame:
+    """Read a table of ours, in which nothing but an empty cell is missing: somebody may be called NA."""
+    return pd.read_csv(path, keep_default_na=False, na_values=[""], **how)
 
 
 def _measurement(folder: Path) -> Measurement:
     box = open_box(folder, "measurement")
     try:
-        effects = pd.read_csv(box.path("effects.csv"), dtype={"name": str, "campaign": str})
+        effects = _read_csv(box.path("effects.csv"), dtype={"name": str, "campaign": str})
     except pd.errors.EmptyDataError:  # nothing is compared while a horizon is open
         effects = pd.DataFrame()
     return Measurement(json.loads(box.path("measurement.json").read_text(encoding="utf-8")), effects)

@@ -75,7 +75,7 @@ def plot_profit(curves: Mapping[str, Any], currency: str) -> Figure:
     """
     figure, axes = blank("Customers contacted, best expected profit first", f"Profit, {currency} (save rate assumed)")
     rivals, lines = rival_lines(), {name: _curve(values) for name, values in curves.items()}
-    best = max(int(line.index[line.argmax()]) for line in lines.values())
+    best = max(int(line.index.to_numpy()[line.argmax()]) for line in lines.values())
     longest = max(int(line.index[-1]) for line in lines.values())
     shown = min(3 * best, longest) or longest
     seen = {name: line[line.index <= shown] for name, line in lines.items()}
