@@ -61,5 +61,5 @@ def test_attributes_and_visitors_are_left_out() -> None:
 
 
 def test_of_many_customers_every_so_many_are_asked() -> None:
-    told = risk_drivers(model_of(SHARES), people(3_001)).set_index("theme")
+    told = risk_drivers(model_of(SHARES), people(2_001)).set_index("theme")
     assert told.loc["recency", "raises_share"] == pytest.approx(0.5, abs=0.01), "every third of them, in both kinds"
