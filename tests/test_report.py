@@ -609,8 +609,13 @@ def test_what_monitor_did_not_write_is_refused(shop, scores, tmp_path, text):
     ],
 )
 def test_quiet_and_notices_are_told(undrawn, shop, scores, tmp_path, levels, told):
-    done = report(shop, scores, tmp_path / "r.html", monitored=monitored(tmp_path, *levels))
-    assert told in Page(done.html).text
+    path = monitored(tmp_path, *levels)
+    text = Page(report(shop, scores, tmp_path / "r.html", monitored=path).html).text
+    assert told in text
+    assert "by other scores" not in text
+    path.write_text(path.read_text().replace(f'"as_of": "{DAY}"', '"as_of": "2024-05-01"', 1))
+    text = Page(report(shop, scores, tmp_path / "r.html", monitored=path, force=True).html).text
+    assert "This was found of 1 May 2024, by other scores." in text
 
 
 def test_a_list_of_other_scores_is_shown_and_says_so(undrawn, shop, scores, tmp_path):

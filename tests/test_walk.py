@@ -272,6 +272,23 @@ def test_the_report_of_the_demo_is_well_in_a_browser(demo: tuple[Path, Done], tm
     assert is_well(folder / "demo/reports/2011-09-11.html", tmp_path, figures=10)
 
 
+def test_a_model_box_keeps_curves_of_its_judgement_and_nobody(shop: Path, trained: Done, scored: Path) -> None:
+    text = (shop / "model/evaluation.json").read_text(encoding="utf-8")
+    told = json.loads(text)
+    curves, judged = told["curves"], told["evaluation"]
+    methods = {"model", *judged["baselines"]}
+    assert {*curves["gains"]} == {*curves["profit"]} == methods
+    for name in methods:
+        gains, profit = curves["gains"][name], curves["profit"][name]
+        assert (gains["found"][0], gains["found"][-1], gains["contacted"][-1]) == (0, 1, judged["customers"])
+        assert gains["found"] == sorted(gains["found"])
+        assert (profit["contacted"][0], profit["earned"][0]) == (0, 0)
+        assert len(gains["contacted"]) <= 121, "thinned"
+    assert sum(group["customers"] for group in curves["reliability"]) == judged["customers"]
+    assert {driver["theme"] for driver in curves["drivers"]} >= {"recency", "frequency", "visit"}
+    assert not [name for name in pd.read_parquet(scored / "scores.parquet")["customer_id"] if name in text]
+
+
 def test_a_report_is_written_from_boxes_and_says_the_one_thing_to_know(
     shop: Path, scored: Path, exported: Done, tmp_path: Path
 ) -> None:

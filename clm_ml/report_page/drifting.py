@@ -17,7 +17,7 @@ _LEVELS = {"alarm": 0, "notice": 1, "silent": 2}
 _HINT = Words(
     ("What has drifted since training was not asked:",),
     "note",
-    ("clm-ml monitor CONFIG --scores DIR", "clm-ml report … --monitored FILE"),
+    ("clm-ml monitor CONFIG --scores DIR --out FILE", "clm-ml report … --monitored FILE"),
 )
 
 
@@ -29,6 +29,8 @@ def drifting(material: Material) -> Section:
     findings = sorted(told["findings"], key=lambda finding: _LEVELS[finding["level"]])
     loud = [finding for finding in findings if finding["level"] != "silent"]
     blocks: list[Block] = [Words((drift_in_short(told),), "alarm" if told["alarm"] else "good")]
+    if told["as_of"] != material.as_of:
+        blocks.append(Words((f"This was found of {day(told['as_of'])}, by other scores.",), "alarm"))
     blocks += [Words((str(f["words"]),), "alarm" if f["level"] == "alarm" else "plain") for f in loud]
     if findings:
         rows = tuple(
