@@ -624,6 +624,30 @@ def test_a_list_of_other_scores_is_shown_and_says_so(undrawn, shop, scores, tmp_
     assert "The list autumn was made on 1 May 2024, from other scores." in text
 
 
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        (
+            {"gate": {"passed": False, "why": "its log loss is worse"}},
+            "It has not passed its gate: its log loss is worse.",
+        ),
+        ({"gate": {"passed": False, "why": "it"}}, "The model has not passed its gate: simple rules may do as well."),
+        (
+            {"evaluation": {"unjudged": "it takes 200 days."}, "curves": None},
+            "The model was not judged: it takes 200 days.",
+        ),
+        ({"curves": None}, "Its box has no curves: an earlier version trained it. Train again to see them."),
+    ],
+)
+def test_a_model_that_is_not_good_or_not_judged_is_told_so(undrawn, shop, model, tmp_path, told, shown):
+    content = json.loads((model / "evaluation.json").read_text()) | told
+    with new_box(tmp_path / "model", "model", dict(MODEL_FACTS)) as hidden:
+        (hidden / "evaluation.json").write_text(json.dumps(content))
+        (hidden / "model.json").write_text((model / "model.json").read_text())
+    scores = write_scores(tmp_path / "scores", model_at=tmp_path / "model")
+    assert shown in Page(report(shop, scores, tmp_path / "r.html").html).text
+
+
 def test_a_shop_where_nobody_has_ordered_has_a_page_too(shop, model, tmp_path):
     done = report(shop, write_scores(tmp_path / "scores", DRAWN[4:], model), tmp_path / "r.html")
     assert done.headline == "Nobody has ordered yet: 1 visitors are known."

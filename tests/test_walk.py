@@ -48,7 +48,7 @@ def run_process(*arguments: object, before: str = "", wrapper: tuple[str, ...] =
     """Run the command line as a process of its own; `before` is Python that mends or breaks it first."""
     start = ["-c", f"{before}\nfrom clm_ml.cli import main\nmain()"] if before else ["-m", "clm_ml"]
     command = [*wrapper, sys.executable, *start, *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, **options)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, **options)
     return Done(done.returncode, done.stdout, done.stderr)
 
 

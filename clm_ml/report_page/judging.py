@@ -31,13 +31,13 @@ def _told(material: Material) -> Iterator[Block]:
         yield Words((f"Figures are left out: {material.no_model}.",), "note")
         return
     told = material.about.told
-    judged, gate, curves = told["evaluation"], told["gate"], told.get("curves")
+    judged, gate, curves = told.get("evaluation") or {}, told.get("gate"), told.get("curves")
     if "model" not in judged:
-        yield Words((f"The model could not be judged: {judged['unjudged']}",), "alarm")
+        yield Words((f"The model was not judged: {judged.get('unjudged', 'nobody asked for it.')}",), "alarm")
         return
-    if gate["passed"]:
+    if gate and gate["passed"]:
         yield Words((f"It beats {len(judged['baselines'])} simple rules on a day it had not seen.",), "good")
-    else:
+    elif gate:
         yield Words((f"It has not passed its gate: {gate['why']}.",), "alarm")
     whom = f"{judged['customers']:,} customers of {day(judged['as_of'])}"
     by = f"by a model learned from what was known on {day(judged['learned_until'])}"

@@ -67,7 +67,7 @@ def _told(material: Material) -> Iterator[str]:
 
 
 def _warned(material: Material) -> Iterator[str]:
-    if _judged(material) and material.about is not None and not material.about.told["gate"]["passed"]:
+    if not _gate(material).get("passed", True):
         yield "The model has not passed its gate: simple rules may do as well."
     if doubt := doubts(material):
         yield doubt
@@ -76,4 +76,8 @@ def _warned(material: Material) -> Iterator[str]:
 
 
 def _judged(material: Material) -> Mapping[str, Any]:
-    return {} if material.about is None else material.about.told["evaluation"]
+    return {} if material.about is None else material.about.told.get("evaluation") or {}
+
+
+def _gate(material: Material) -> Mapping[str, Any]:
+    return {} if material.about is None else material.about.told.get("gate") or {}

@@ -12,6 +12,11 @@ __all__ = [
     "about", "count", "day", "in_words", "method", "money", "number", "points", "share", "times_in_hundred",
 ]  # fmt: skip
 
+#: Not by the locale, which would make the same page twice two pages.
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "December",
+)  # fmt: skip
 _METHODS = {"bg_nbd": "BG/NBD", "logistic_rfm": "logistic RFM"}
 
 
@@ -32,7 +37,7 @@ def day(iso: Any) -> str:
     '11 September 2011'
     """
     when = date.fromisoformat(str(iso))
-    return f"{when.day} {when:%B %Y}"
+    return f"{when.day} {_MONTHS[when.month - 1]} {when.year}"
 
 
 def about(value: float) -> str:
