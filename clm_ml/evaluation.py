@@ -28,6 +28,7 @@ __all__ = [
     "compare_log_loss",
     "compare_methods",
     "fit_baselines",
+    "gains_curve",
     "judge_as_of",
     "metrics",
     "pass_gate",
@@ -108,6 +109,21 @@ def reliability(ordered: Any, order_probability: Any, bins: int = 10) -> pd.Data
     groups = np.array_split(np.argsort(said, kind="stable"), min(bins, len(said)))
     rows = [(said[group].mean(), churned[group].mean(), len(group)) for group in groups]
     return pd.DataFrame(rows, columns=["predicted", "happened", "customers"])
+
+
+def gains_curve(churned: Any, churn_probability: Any) -> Floats:
+    """Give the share of all churners found by contacting nobody, the riskiest, the two riskiest … of the customers.
+
+    Args:
+        churned: 1 or 0, a customer each; at least one has churned.
+        churn_probability: what was said of them; ties stay in the order given.
+
+    >>> gains_curve([1, 0, 1, 0], [0.9, 0.1, 0.8, 0.2]).tolist()
+    [0.0, 0.5, 1.0, 1.0, 1.0]
+    """
+    came = np.asarray(churned, dtype=np.float64)
+    found = np.cumsum(came[np.argsort(-np.asarray(churn_probability), kind="stable")])
+    return np.concatenate([[0.0], found]) / came.sum()
 
 
 def fit_baselines(train: pd.DataFrame, test: pd.DataFrame, prior: Prior) -> dict[str, Floats]:

@@ -29,7 +29,7 @@ ROOMS = sorted(
 )
 HEAVY = (
     "pandas", "numpy", "lightgbm", "mlflow", "duckdb", "narwhals", "sklearn", "rich", "pydantic", "pyarrow", "yaml",
-    "scipy", "matplotlib",
+    "scipy", "matplotlib", "jinja2",
 )  # fmt: skip
 
 

@@ -6,7 +6,22 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clm_ml.plots import plot_differences, plot_gains, plot_gaps, plot_lapse, plot_reliability
+from clm_ml.plots import (
+    plot_at_risk,
+    plot_differences,
+    plot_drivers,
+    plot_flows,
+    plot_gain_curves,
+    plot_gains,
+    plot_gaps,
+    plot_lapse,
+    plot_profit,
+    plot_promise,
+    plot_reliability,
+    plot_risk_by_score,
+    plot_risk_by_silence,
+    segment_colours,
+)
 from clm_ml.plots.paper import blank
 
 
@@ -141,3 +156,56 @@ def test_better_than_a_baseline_is_to_the_right_whichever_way_the_figure_counts(
     assert len(set(colours)) == 2
     assert [label.get_text() for label in loss.get_yticklabels()] == ["rule", "better rule"]
     assert "<title>rule: +0.2000, between +0.1000 and +0.3000</title>" in figure._repr_html_()
+
+
+def test_gains_and_profit_counted_elsewhere_are_drawn_as_they_are_given():
+    gains = plot_gain_curves({"model": pd.Series([0.0, 0.7, 1.0], [0.0, 0.5, 1.0])})
+    assert lines(gains)["model"].get_xydata().tolist() == [[0, 0], [0.5, 0.7], [1, 1]]
+    profit = plot_profit({"model": pd.Series([0.0, 5.0, 4.0, -90.0], [0, 10, 20, 900])}, "GBP")
+    assert lines(profit)["model"].get_xydata().tolist() == [[0, 0], [10, 5], [20, 4]], (
+        "thrice the best length is enough"
+    )
+
+
+def test_drivers_go_both_ways_from_nothing():
+    figure = plot_drivers(pd.DataFrame({"theme": ["recency", "money"], "raises": [0.1, 0.0], "lowers": [0.2, 0.05]}))
+    ends = [[round(bar.get_width(), 6) for bar in bars] for bars in figure.axes[0].containers]
+    assert ends == [[10, 0], [-20, -5]]
+    assert [text.get_text() for text in figure.axes[0].texts] == ["+10.0", "−20.0", "+0.0", "−5.0"]
+
+
+def test_risk_is_drawn_by_silence_and_score_with_nothing_where_nobody_is():
+    bands = pd.DataFrame({"band": ["short", "long"], "customers": [3, 0], "churn_probability": [0.25, np.nan]})
+    figure = plot_risk_by_silence(bands)
+    axes = figure.axes[0]
+    assert [text.get_text() for text in axes.texts] == ["25%"]
+    assert list(figure.said.values()) == ["short gaps: 25% of 3 customers"]
+    scores = pd.DataFrame({"R": [0.9, 0.1], "F": [np.nan, 0.2], "M": [0.8, 0.3]}, index=[1, 5])
+    drawn = lines(plot_risk_by_score(scores))
+    assert drawn["R, how lately"].get_xydata().tolist() == [[1, 0.9], [5, 0.1]]
+    assert len({(line.get_color(), line.get_marker()) for line in drawn.values()}) == 3
+
+
+def test_value_at_risk_is_drawn_in_the_colours_of_all_segments():
+    table = pd.DataFrame({"phase": ["retention"] * 2, "segment": ["first_time", "recent"], "value_at_risk": [0.0, 9.0]})
+    axes = plot_at_risk(table, "GBP").axes[0]
+    (bar,) = axes.patches
+    assert bar.get_facecolor()[:3] == segment_colours({"first_time": "retention", "recent": "retention"})["recent"]
+    assert [text.get_text() for text in axes.texts] == ["100%"]
+
+
+def test_a_promise_adds_up_and_says_where_half_of_it_is():
+    axes = plot_promise([4.0, 3.0, 1.0], "GBP").axes[0]
+    assert axes.get_lines()[0].get_xydata().tolist() == [[0, 0], [1, 4], [2, 7], [3, 8]]
+    assert axes.texts[0].get_text() == "half of it from the first 1"
+
+
+def test_names_of_flows_keep_apart_and_within_the_figure():
+    names = [f"segment_{number}" for number in range(11)]
+    sizes = [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 990]
+    figure = plot_flows(pd.DataFrame(np.diag(sizes), names, names), None, dict.fromkeys(names, "retention"), ("a", "b"))
+    places = [text.get_position()[1] for text in figure.axes[0].texts if text.get_position()[0] < 0]
+    assert len(places) == 11
+    assert min(-np.diff(places)) >= 0.048 - 1e-9
+    assert min(places) >= figure.axes[0].get_ylim()[0]
+    assert max(places) < 1.14, "below the day"

@@ -21,6 +21,7 @@ import yaml
 from typer.testing import CliRunner
 
 from clm_ml.cli import app
+from tests.browser import is_well, needs_browser
 
 DAY = "2025-12-31"
 WANTED = {"cannot_lose", "at_risk", "falling_asleep"}
@@ -47,7 +48,7 @@ def run_process(*arguments: object, before: str = "", wrapper: tuple[str, ...] =
     """Run the command line as a process of its own; `before` is Python that mends or breaks it first."""
     start = ["-c", f"{before}\nfrom clm_ml.cli import main\nmain()"] if before else ["-m", "clm_ml"]
     command = [*wrapper, sys.executable, *start, *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, **options)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, **options)
     return Done(done.returncode, done.stdout, done.stderr)
 
 
@@ -244,17 +245,69 @@ def test_warnings_are_on_stderr_and_stdout_is_json_alone(shop: Path, tmp_path: P
     assert json.loads(done.out)["warnings"] == [done.err.removeprefix("warning: ").strip()]
 
 
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Done]:
+    folder = tmp_path_factory.mktemp("demo")
+    return folder, run_process("demo", "demo", cwd=folder)
+
+
 @pytest.mark.slow
-def test_the_demo_walks_a_real_shop(tmp_path: Path) -> None:
-    done = run_process("demo", "demo", cwd=tmp_path)
+def test_the_demo_walks_a_real_shop(demo: tuple[Path, Done]) -> None:
+    folder, done = demo
     assert done.code in (0, 17), done.err
     assert "4,338 customers have ordered since 2010-12-01" in done.out
-    listed = read_list(tmp_path / "demo/lists/autumn/contact.csv")
+    listed = read_list(folder / "demo/lists/autumn/contact.csv")
     others = listed[~listed["segment"].isin(WANTED)]
     likely = others[["becomes_at_risk_probability", "becomes_cannot_lose_probability"]].astype(float)
     assert (likely.max(axis=1) >= 0.5).all(), "who is of another segment is about to be in one of these"
-    assert [path.name for path in tmp_path.iterdir()] == ["demo"]
-    assert not list((tmp_path / "demo").rglob(".*"))
+    assert [path.name for path in folder.iterdir()] == ["demo"]
+    assert not list((folder / "demo").rglob(".*"))
+
+
+@pytest.mark.slow
+@needs_browser
+def test_the_report_of_the_demo_is_well_in_a_browser(demo: tuple[Path, Done], tmp_path: Path) -> None:
+    folder, done = demo
+    assert "open it in a browser: demo/reports/2011-09-11.html" in done.out
+    assert is_well(folder / "demo/reports/2011-09-11.html", tmp_path, figures=10)
+
+
+def test_a_model_box_keeps_curves_of_its_judgement_and_nobody(shop: Path, trained: Done, scored: Path) -> None:
+    text = (shop / "model/evaluation.json").read_text(encoding="utf-8")
+    told = json.loads(text)
+    curves, judged = told["curves"], told["evaluation"]
+    methods = {"model", *judged["baselines"]}
+    assert {*curves["gains"]} == {*curves["profit"]} == methods
+    for name in methods:
+        gains, profit = curves["gains"][name], curves["profit"][name]
+        assert (gains["found"][0], gains["found"][-1], gains["contacted"][-1]) == (0, 1, judged["customers"])
+        assert gains["found"] == sorted(gains["found"])
+        assert (profit["contacted"][0], profit["earned"][0]) == (0, 0)
+        assert len(gains["contacted"]) <= 121, "thinned"
+    assert sum(group["customers"] for group in curves["reliability"]) == judged["customers"]
+    assert {driver["theme"] for driver in curves["drivers"]} >= {"recency", "frequency", "visit"}
+    assert not [name for name in pd.read_parquet(scored / "scores.parquet")["customer_id"] if name in text]
+
+
+def test_a_report_is_written_from_boxes_and_says_the_one_thing_to_know(
+    shop: Path, scored: Path, exported: Done, tmp_path: Path
+) -> None:
+    asked = ("report", shop / "fast.yaml", "--scores", scored, "--list", shop / "list", "--out", tmp_path / "r.html")
+    done = run(*asked, "--json")
+    assert done.code == 0, done.err
+    assert done.told["report"] == str(tmp_path / "r.html")
+    page = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert done.told["headline"] in page
+    assert stat.S_IMODE((tmp_path / "r.html").stat().st_mode) == 0o600
+    assert page.count("<figure>") == 10, "with the curves that training has kept"
+    assert "@example.org" not in page
+    assert is_one_sentence(run(*asked), 15, "exists already")
+    assert "@example.org" in run_and_read(*asked, "--reveal", "--rows", 3, "--force", at=tmp_path / "r.html")
+
+
+def run_and_read(*arguments: object, at: Path) -> str:
+    assert run(*arguments).code == 0
+    return at.read_text(encoding="utf-8")
 
 
 def read_list(path: Path) -> pd.DataFrame:

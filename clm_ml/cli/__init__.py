@@ -11,12 +11,13 @@ from clm_ml.cli.kpis import kpis
 from clm_ml.cli.measure import measure
 from clm_ml.cli.monitor import monitor
 from clm_ml.cli.prune import prune
+from clm_ml.cli.report import report
 from clm_ml.cli.segments import segments
 from clm_ml.cli.transitions import transitions
 from clm_ml.cli.uplift import uplift
 from clm_ml.cli.verbs import main
 
 __all__ = [
-    "app", "customer", "forget", "kpis", "list_destinations", "main", "measure", "monitor", "prune", "segments",
-    "transitions", "uplift",
+    "app", "customer", "forget", "kpis", "list_destinations", "main", "measure", "monitor", "prune", "report",
+    "segments", "transitions", "uplift",
 ]  # fmt: skip

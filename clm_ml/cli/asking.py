@@ -13,7 +13,7 @@ __all__ = ["AsOf", "ConfigPath", "Debug", "DestinationNames", "Force", "Fresh", 
 #: The verbs in the order in which they are used.
 _VERBS = (
     "init", "check", "train", "backtest", "score", "segments", "transitions", "kpis", "customer", "export",
-    "destinations", "measure", "uplift", "monitor", "prune", "forget", "simulate", "demo", "config",
+    "destinations", "measure", "uplift", "report", "monitor", "prune", "forget", "simulate", "demo", "config",
 )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from clm_ml.cli.telling import tell_checked, tell_exported, tell_scored, tell_tr
 from clm_ml.config import load_config
 from clm_ml.datasets import online_retail_config, online_retail_path
 from clm_ml.errors import GateError
-from clm_ml.pipeline import check, export, score, train_box
+from clm_ml.pipeline import check, export, report, score, train_box
 
 __all__ = ["walk_demo"]
 
@@ -17,7 +17,7 @@ DEMO_DAY = "2011-09-11"
 
 
 def walk_demo(answer: Answer, folder: Path) -> None:
-    """Check, train, score and export the shop that ships with the package, into one folder."""
+    """Check, train, score, export and report the shop that ships with the package, into one folder."""
     folder.mkdir(parents=True, exist_ok=True)
     answer.shows_people = True  # they are in the package
     path = folder / "online_retail.yaml"
@@ -43,9 +43,17 @@ def walk_demo(answer: Answer, folder: Path) -> None:
     answer.say()
     exported = export(config, scored.box, "autumn", folder / "lists" / "autumn", force=True, progress=answer.progress)
     tell_exported(answer, exported, config)
-    answer.say(
-        f"\neverything is in {folder}: config, models, scores, lists, the ledger, and MLflow's store (mlflow.db)"
+    told = report(
+        config,
+        scored.box,
+        folder / "reports" / f"{DEMO_DAY}.html",
+        lists=[exported.box],
+        force=True,
+        progress=answer.progress,
     )
+    answer.say(f"\n{told.headline}\nopen it in a browser: {told.path}")
+    what = "config, models, scores, lists, reports, the ledger, and MLflow's store (mlflow.db)"
+    answer.say(f"\neverything is in {folder}: {what}")
     if not trained.verdict.passed:
         raise GateError(f"the demo's model is kept as challenger: {trained.verdict.why}.")
 

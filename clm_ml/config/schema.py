@@ -27,6 +27,7 @@ __all__ = [
     "MaxContacts",
     "Measure",
     "PlayPlan",
+    "ReportPlan",
     "Table",
     "Tables",
     "Task",
@@ -375,6 +376,12 @@ class PlayPlan(Frozen):
     )
 
 
+class ReportPlan(Frozen):
+    """What the report shows."""
+
+    rows: Annotated[Whole, Field(ge=0)] = Field(12, description="So many customers of each list are named; 0: nobody.")
+
+
 class Tracking(Frozen):
     """Where MLflow keeps runs and the registry."""
 
@@ -424,6 +431,7 @@ class Config(Frozen):
         description="The files an export writes: names that `clm-ml destinations` lists, or YAMLs of one's own.",
     )
     delivery: Delivery = Field(Delivery(), description="How a list goes to its destinations.")
+    report: ReportPlan = Field(ReportPlan(), description="What the report shows.")
     tracking: Tracking = Field(Tracking(), description="Where MLflow keeps runs and the registry.")
 
     home: Path = Field(Path(), exclude=True, description="The folder of the YAML; no key of it.")

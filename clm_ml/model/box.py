@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from clm_ml.artifacts import Box, json_text, open_box
-from clm_ml.config import USUAL_SEGMENTS, Inputs, Lapse, Task, read_segment_rules
+from clm_ml.config import USUAL_SEGMENTS, Inputs, Lapse, SegmentRules, Task, read_segment_rules
 from clm_ml.errors import ArtifactError
 from clm_ml.features import Rhythm
 from clm_ml.model.attributes import Attributes
 from clm_ml.model.bundle import Model
 from clm_ml.model.next_order import read_next_order
-from clm_ml.model.next_segment import read_next_segment
+from clm_ml.model.next_segment import Lifecycle, read_next_segment
 from clm_ml.model.partner import Partner
 from clm_ml.model.prior import read_prior
 from clm_ml.model.probability import Blend, Probability
@@ -23,9 +23,10 @@ from clm_ml.model.trees import Trees
 from clm_ml.model.value import Amount
 from clm_ml.segments import CutPoints
 
-__all__ = ["BOX_KIND", "load_model", "save_model"]
+__all__ = ["BOX_KIND", "About", "load_model", "read_about", "save_model"]
 
 BOX_KIND = "model"
+_CONTENT, _FACTS = "model.json", "evaluation.json"
 _REFERENCE, _CARD = "reference.json", "model_card.md"
 
 
@@ -49,8 +50,8 @@ def save_model(model: Model, folder: Path) -> None:
     }
     if not model.segments.place_alike(USUAL_SEGMENTS):
         content["segments"] = model.segments.facts()
-    (folder / "model.json").write_text(json_text(content), encoding="utf-8")
-    (folder / "evaluation.json").write_text(json_text(dict(model.facts)), encoding="utf-8")
+    (folder / _CONTENT).write_text(json_text(content), encoding="utf-8")
+    (folder / _FACTS).write_text(json_text(dict(model.facts)), encoding="utf-8")
     if model.reference:
         (folder / _REFERENCE).write_text(json_text(model.reference), encoding="utf-8")
     if model.card:
@@ -65,12 +66,59 @@ def load_model(folder: str | Path) -> Model:
     """
     box = open_box(Path(folder), BOX_KIND)
     try:
-        content = json.loads(box.path("model.json").read_text(encoding="utf-8"))
-        facts = json.loads(box.path("evaluation.json").read_text(encoding="utf-8"))
+        content, facts = (json.loads(box.path(name).read_text(encoding="utf-8")) for name in (_CONTENT, _FACTS))
         reference = json.loads(_text_of(box, _REFERENCE) or "{}")
         return replace(_read(content, facts, box.folder), reference=reference, card=_text_of(box, _CARD))
     except (AttributeError, KeyError, TypeError, ValueError, OSError) as error:
-        raise ArtifactError(f"{folder} is no model this clm-ml can read ({type(error).__name__}).") from None
+        raise _unreadable(folder, error) from None
+
+
+@dataclass(frozen=True)
+class About:
+    """What a model box tells of itself, without its learners.
+
+    Attributes:
+        facts: of the manifest, which scores and lists copy forward.
+        told: where and when it was learned, and how it was judged: `Model.facts`.
+        lifecycle: what places people in segments.
+    """
+
+    facts: Mapping[str, Any]
+    told: Mapping[str, Any] = field(repr=False)
+    lifecycle: Lifecycle = field(repr=False)
+
+
+def read_about(folder: str | Path) -> About:
+    """Read what a model box tells of itself, after the checks of `load_model`; no learner is read.
+
+    Raises:
+        ArtifactError: as `load_model`.
+    """
+    box = open_box(Path(folder), BOX_KIND)
+    try:
+        content, told = (json.loads(box.path(name).read_text(encoding="utf-8")) for name in (_CONTENT, _FACTS))
+        lifecycle = Lifecycle(
+            cuts=_read_cuts(content),
+            lapse=Lapse(**content["lapse"]),
+            rhythm=Rhythm(**content["rhythm"]),
+            horizon_days=Task(**content["task"]).horizon_days,
+            rules=_read_rules(content),
+        )
+    except (AttributeError, KeyError, TypeError, ValueError, OSError) as error:
+        raise _unreadable(folder, error) from None
+    return About(box.facts, told, lifecycle)
+
+
+def _unreadable(folder: str | Path, error: Exception) -> ArtifactError:
+    return ArtifactError(f"{folder} is no model this clm-ml can read ({type(error).__name__}).")
+
+
+def _read_cuts(content: Mapping[str, Any]) -> CutPoints:
+    return CutPoints(**{name: tuple(values) for name, values in content["cuts"].items()})
+
+
+def _read_rules(content: Mapping[str, Any]) -> SegmentRules:
+    return read_segment_rules(content["segments"]) if "segments" in content else USUAL_SEGMENTS
 
 
 def _text_of(box: Box, name: str) -> str:
@@ -89,14 +137,14 @@ def _read(content: Mapping[str, Any], facts: Mapping[str, Any], folder: Path) ->
         inputs=_read_inputs(content["inputs"]),
         attributes=Attributes(content["attributes"]),
         rhythm=Rhythm(**content["rhythm"]),
-        cuts=CutPoints(**{name: tuple(values) for name, values in content["cuts"].items()}),
+        cuts=_read_cuts(content),
         prior=read_prior(content["prior"]),
         customers=customers,
         visitors=visitors,
         amount=None if content["amount"] is None else _read_amount(content["amount"], folder),
         next_segment=None if segment is None else read_next_segment(segment),
         next_order=None if order is None else read_next_order(order),
-        segments=read_segment_rules(content["segments"]) if "segments" in content else USUAL_SEGMENTS,
+        segments=_read_rules(content),
         currency=content["currency"],
         facts=facts,
     )

@@ -151,8 +151,7 @@ class Model:
                 "churn_probability": churn,
                 "expected_value": probability * amount,
                 "expected_value_if_ordering": amount,
-                # Before returns; a history of one order that came back wholly would make a customer dear.
-                "expected_order_amount": np.minimum(self.prior.order_amount(frame), amount),
+                "expected_order_amount": self.order_amount(frame, amount),
                 "value_at_risk": churn * amount,
             },
             index=frame.index,
@@ -183,6 +182,15 @@ class Model:
     def amount_if_ordering(self, complete: pd.DataFrame) -> Floats:
         """Give each row's expected amount in the horizon if they order."""
         return self.prior.amount(complete) if self.amount is None else self.amount.predict(complete)
+
+    def order_amount(self, complete: pd.DataFrame, amount: Floats | None = None) -> Floats:
+        """Give each row's expected amount of one order: no more than that of all, `amount`, if the row orders.
+
+        It is before returns; a history of one order that came back wholly would make a customer dear.
+        """
+        return np.minimum(
+            self.prior.order_amount(complete), self.amount_if_ordering(complete) if amount is None else amount
+        )
 
     def expected_orders(self, complete: pd.DataFrame) -> Floats:
         """Give each row's expected number of orders in the horizon: how many come if any does, the prior tells."""

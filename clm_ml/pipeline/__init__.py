@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from clm_ml.pipeline.monitoring import Monitored, monitor
     from clm_ml.pipeline.persuading import LearnedUplift, learn_from_campaigns
     from clm_ml.pipeline.pruning import Pruned, prune
+    from clm_ml.pipeline.reporting import Reported, report
     from clm_ml.pipeline.scoring import Scored, score
     from clm_ml.pipeline.segmenting import Segmented, segment, segment_files
     from clm_ml.pipeline.training import Trained, train, train_box
@@ -35,6 +36,7 @@ __all__ = [
     "Migrated",
     "Monitored",
     "Pruned",
+    "Reported",
     "Scored",
     "Segmented",
     "Staged",
@@ -56,6 +58,7 @@ __all__ = [
     "propose_config",
     "prune",
     "rank",
+    "report",
     "score",
     "segment",
     "segment_files",
@@ -79,6 +82,7 @@ _HOMES = {
     "monitoring": ("Monitored", "monitor"),
     "persuading": ("LearnedUplift", "learn_from_campaigns"),
     "pruning": ("Pruned", "prune"),
+    "reporting": ("Reported", "report"),
     "scoring": ("Scored", "score"),
     "segmenting": ("Segmented", "segment", "segment_files"),
     "training": ("Trained", "train", "train_box"),

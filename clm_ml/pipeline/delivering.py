@@ -32,7 +32,7 @@ from clm_ml.memory import give_back_memory
 from clm_ml.progress import Progress, silent
 from clm_ml.tables import Tables
 
-__all__ = ["Going", "choose_destinations", "confirm_delivered", "deliver"]
+__all__ = ["Going", "choose_destinations", "confirm_delivered", "deliver", "find_people"]
 
 Destinations = Mapping[str, Destination]
 
@@ -83,7 +83,7 @@ def deliver(
     progress: Progress = silent,
 ) -> dict[str, Outcome]:
     """Write each destination's files into a folder of its name, a batch at a time; nobody is held twice."""
-    people = _people([*going.contact["customer_id"], *going.holdout["customer_id"], *going.others], tables)
+    people = find_people([*going.contact["customer_id"], *going.holdout["customer_id"], *going.others], tables)
     columns = [*going.contact.columns, *people.columns]
     outcomes: dict[str, Outcome] = {}
     for name, destination in destinations.items():
@@ -102,7 +102,7 @@ def deliver(
     return outcomes
 
 
-def _people(customer_ids: Sequence[str], tables: Tables) -> pd.DataFrame:
+def find_people(customer_ids: Sequence[str], tables: Tables) -> pd.DataFrame:
     """Fetch the contact fields that the shop has of some customers, by customer_id."""
     if tables.customers is None:
         return pd.DataFrame(index=pd.Index([], name="customer_id"))
@@ -119,12 +119,12 @@ def _batches(going: Going, people: pd.DataFrame) -> Iterator[pd.DataFrame]:
     others = sorted(going.others)
     for rows in (going.holdout, going.contact):
         for start in range(0, len(rows), BATCH_ROWS):
-            yield _with_people(rows.iloc[start : start + BATCH_ROWS], people)
+            yield _withfind_people(rows.iloc[start : start + BATCH_ROWS], people)
     for start in range(0, len(others), BATCH_ROWS):
-        yield _with_people(cleared(others[start : start + BATCH_ROWS], scored_on), people)
+        yield _withfind_people(cleared(others[start : start + BATCH_ROWS], scored_on), people)
 
 
-def _with_people(rows: pd.DataFrame, people: pd.DataFrame) -> pd.DataFrame:
+def _withfind_people(rows: pd.DataFrame, people: pd.DataFrame) -> pd.DataFrame:
     found = people.reindex(rows["customer_id"])
     return rows.assign(**{name: found[name].to_numpy() for name in people.columns})
 

@@ -18,6 +18,7 @@ from clm_ml.keeping import Kept, read_kept_tables
 from clm_ml.model import BOX_KIND, Model, Tuned, learn, save_model, tune
 from clm_ml.monitoring import Sampled, arrived_by, count_training, values_of
 from clm_ml.pipeline.carding import read_people, with_card, with_people
+from clm_ml.pipeline.curves import curves
 from clm_ml.pipeline.foresight import is_beaten
 from clm_ml.pipeline.judging import Judged, alarms, gate, judge
 from clm_ml.plots import plot_gains, plot_reliability
@@ -133,7 +134,7 @@ def _learn_and_judge(
         progress("learning", 1, 1)
         facts = _facts(config, tables, examples, day, {"unjudged": unjudged}, None)
         return replace(model, facts=facts, reference=seen.told_by(model).facts()), None, None
-    judged, tuned = _judged(examples, config, tables.inputs, tune_minutes, progress)
+    speaker, judged, tuned = _judged(examples, config, tables.inputs, tune_minutes, progress)
     judged = with_people(judged, people)
     del people
     facts, handed = _facts(config, tables, examples, day, dict(judged.facts), tuned), [examples]
@@ -142,6 +143,7 @@ def _learn_and_judge(
     if model.next_segment is not None and is_beaten(judged.facts):
         model = replace(model, next_segment=model.next_segment.refused())
     progress("learning", 2, 2)
+    facts = {**facts, "curves": curves(judged, speaker, model, config)}
     return replace(model, facts=facts, reference=seen.told_by(model).facts()), judged, tuned
 
 
@@ -171,7 +173,7 @@ def _collected(kept: Kept, day: int, progress: Progress, closing: bool) -> tuple
 
 def _judged(
     examples: Examples, config: Config, inputs: Inputs, tune_minutes: float | None, progress: Progress
-) -> tuple[Judged, Tuned | None]:
+) -> tuple[Model, Judged, Tuned | None]:
     """Judge on the last as_of what was learned, and searched for, on those whose windows had closed by then."""
     early, last = judge_as_of(examples.as_ofs, config.task.horizon_days)
     past = examples.at(early, last)
@@ -180,7 +182,7 @@ def _judged(
     model = learn(past, config, inputs, None if tuned is None else tuned.growth)
     judged = judge(model, past, examples.at([last]))
     progress("learning", 1, 2)
-    return judged, tuned
+    return model, judged, tuned
 
 
 def _tune(past: Examples, config: Config, inputs: Inputs, minutes: float, progress: Progress) -> Tuned:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
-from matplotlib.figure import Figure
 
-from clm_ml.plots.paper import blank
+from clm_ml.plots.paper import Picture, blank
 
 __all__ = ["plot_cohorts"]
 
@@ -16,7 +15,7 @@ _LEGIBLE = 13
 _INCH = {"month": 0.55, "cohort": 0.32, "words": 2.2}
 
 
-def plot_cohorts(triangle: pd.DataFrame) -> Figure:
+def plot_cohorts(triangle: pd.DataFrame) -> Picture:
     """Draw the cohorts as a heat map: a row a month of first orders, a column for each month since; open cells blank.
 
     The month of the first order itself, in which everybody ordered, is left out.

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pandas as pd
-from matplotlib.figure import Figure
 
-from clm_ml.plots.paper import OTHER, OWN, RIVALS, blank
+from clm_ml.plots.paper import OTHER, OWN, RIVALS, Picture, blank
 
 __all__ = ["plot_drift"]
 
@@ -13,7 +12,7 @@ _MOST = 15
 _COLOURS = {"alarm": RIVALS[0], "notice": OWN, "silent": OTHER}
 
 
-def plot_drift(drifts: pd.DataFrame, as_of: str, reference_as_of: str) -> Figure:
+def plot_drift(drifts: pd.DataFrame, as_of: str, reference_as_of: str) -> Picture:
     """Draw the strongest drifts as bars, each with a mark from where on it is told, or an alarm.
 
     Args:

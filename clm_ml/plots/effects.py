@@ -7,17 +7,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from clm_ml.plots.paper import OTHER, OWN, RIVALS, Picture
 
 __all__ = ["plot_effects"]
 
 #: What is drawn, by the figure's name: its heading, and what it is multiplied by and divided by.
+_LONGEST = 24
 _PANELS = {"rate": ("More buyers in 100 contacted", 100.0), "revenue": ("More revenue a contacted customer", 1.0)}
 
 
-def plot_effects(rows: pd.DataFrame, title: str, currency: str = "", break_even: float | None = None) -> Figure:
+def plot_effects(rows: pd.DataFrame, title: str, currency: str = "", break_even: float | None = None) -> Picture:
     """Draw each line's effect as a point between its limits; what lies clear of nothing is in colour.
 
     The point for all is a diamond, and its limits run through the figure as a band: a line that the band does not
@@ -81,9 +81,10 @@ def _tell(figure: Picture, axes: Any, figures: pd.DataFrame, names: pd.Series[st
 
 
 def _name_lines(axes: Any, rows: pd.DataFrame) -> None:
-    """Name each line, with how many were contacted and held out."""
+    """Name each line, with how many were contacted and held out; a long name leaves room for the lines."""
     places = np.arange(len(rows))[::-1]
-    sizes = zip(rows["name"], rows["contacted"], rows["held_out"], strict=True)
+    names = [name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…" for name in map(str, rows["name"])]
+    sizes = zip(names, rows["contacted"], rows["held_out"], strict=True)
     axes.set_yticks(places, [f"{name}\n{contacted:,} against {held:,}" for name, contacted, held in sizes])
     for label, kind in zip(axes.get_yticklabels(), rows["kind"], strict=True):
         label.set_fontweight("bold" if kind == "all" else "normal")

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import cycle
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
-from clm_ml.plots.paper import OTHER, OWN, RIVALS, Picture, blank
+from clm_ml.plots.paper import OTHER, OWN, RIVALS, Picture, blank, percent, rival_lines, thousands
 
-__all__ = ["plot_differences", "plot_gains", "plot_profit", "plot_reliability"]
+__all__ = ["plot_differences", "plot_gain_curves", "plot_gains", "plot_profit", "plot_reliability"]
 
 #: So many places along a line answer the pointer.
 _PLACES = 20
 
 
-def plot_reliability(bins: pd.DataFrame) -> Figure:
+def plot_reliability(bins: pd.DataFrame) -> Picture:
     """Draw predicted against happened churn, a point a bin; on the diagonal a probability means what it says.
 
     Args:
@@ -28,15 +26,16 @@ def plot_reliability(bins: pd.DataFrame) -> Figure:
     axes.plot([0, 1], [0, 1], color=OTHER, linestyle="--", linewidth=1, label="as predicted")
     error = 1.96 * np.sqrt(bins["happened"] * (1 - bins["happened"]) / bins["customers"])
     axes.errorbar(bins["predicted"], bins["happened"], yerr=error, color=OWN, marker="o", label="happened, ± 95 %")
-    axes.set(xlim=(0, 1), ylim=(0, 1), title="Does a probability mean what it says?")
+    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.04), title="Does a probability mean what it says?")
     told = zip(bins["predicted"], bins["happened"], bins["customers"], strict=True)
     words = [f"{size:,} customers: {said:.0%} predicted, {came:.0%} churned" for said, came, size in told]
     figure.tell_along(axes, bins["predicted"], bins["happened"], words)
+    _in_percent(axes)
     axes.legend(frameon=False)
     return figure
 
 
-def plot_gains(churned: Any, estimates: dict[str, Any]) -> Figure:
+def plot_gains(churned: Any, estimates: dict[str, Any]) -> Picture:
     """Draw the share of churners found against the share of customers contacted, a line a method.
 
     Of customers with equal estimates churners are found evenly: in which order their rows lie says nothing.
@@ -46,18 +45,32 @@ def plot_gains(churned: Any, estimates: dict[str, Any]) -> Figure:
         estimates: a churn probability of the same customers, by method; the model's is called `model`.
     """
     came = np.asarray(churned, dtype=np.float64)
-    figure, axes = blank("Share of customers, riskiest first", "Share of all churners found")
     share = np.arange(len(came) + 1) / len(came)
-    rivals = cycle(RIVALS)
-    for name, estimate in estimates.items():
-        found = _found(came, np.asarray(estimate, dtype=np.float64))
-        is_own = name == "model"
-        axes.plot(share, found, color=OWN if is_own else next(rivals), linewidth=2.2 if is_own else 1.1, label=name)
-        at = np.linspace(0, len(came), _PLACES + 1).astype(np.int64)[1:-1]
-        words = [f"{name}: {found[place]:.0%} of churners in {share[place]:.0%} of customers" for place in at]
-        figure.tell_along(axes, share[at], found[at], words)
+    return plot_gain_curves(
+        {
+            name: pd.Series(_found(came, np.asarray(estimate, dtype=np.float64)), share)
+            for name, estimate in estimates.items()
+        }
+    )
+
+
+def plot_gain_curves(curves: Mapping[str, pd.Series[Any]]) -> Picture:
+    """Draw gains that were counted elsewhere.
+
+    Args:
+        curves: each method's share of churners found, indexed by the share of customers contacted; the model's is
+            called `model`.
+    """
+    figure, axes = blank("Share of customers, riskiest first", "Share of all churners found")
+    rivals = rival_lines()
+    for name, curve in curves.items():
+        axes.plot(curve.index, curve, **_line(name, rivals))
+        seen = curve.iloc[_places(len(curve))]
+        words = [f"{name}: {found:.0%} of churners in {share:.0%} of customers" for share, found in seen.items()]
+        figure.tell_along(axes, seen.index, seen, words)
     axes.plot([0, 1], [0, 1], color=OTHER, linestyle="--", linewidth=1, label="at random")
     axes.set(xlim=(0, 1), ylim=(0, 1.02), title="How many churners a short list finds")
+    _in_percent(axes)
     axes.legend(frameon=False)
     return figure
 
@@ -70,34 +83,37 @@ def _found(came: Any, estimate: Any) -> Any:
     return np.interp(np.arange(len(came) + 1), ends, churners[ends]) / came.sum()
 
 
-def plot_profit(curves: Mapping[str, Any], currency: str) -> Figure:
+def plot_profit(curves: Mapping[str, Any], currency: str) -> Picture:
     """Draw what a list would have earned against how many are contacted, a line a method; its best length is marked.
 
+    Where lists pay, those thrice as long as the best are drawn, since what comes then is loss.
+
     Args:
-        curves: each method's profit from nobody contacted on, as `evaluation.profit_curve` gives it; the model's is
-            called `model`.
+        curves: each method's profit from nobody contacted on, as `evaluation.profit_curve` gives it, or as a Series
+            indexed by how many are contacted; the model's is called `model`.
         currency: of the profit.
     """
     figure, axes = blank("Customers contacted, best expected profit first", f"Profit, {currency} (save rate assumed)")
-    rivals = cycle(RIVALS)
-    for name, curve in curves.items():
-        is_own = name == "model"
-        color = OWN if is_own else next(rivals)
-        axes.plot(np.arange(len(curve)), curve, color=color, linewidth=2.2 if is_own else 1.1, label=name)
-        best = int(np.argmax(curve))
-        axes.plot(best, curve[best], color=color, marker="o")
-        at = np.linspace(0, len(curve) - 1, _PLACES + 1).astype(np.int64)[1:]
-        words = [f"{name}: {curve[place]:,.0f} {currency} with {place:,} contacted" for place in at]
-        figure.tell_along(axes, at, np.asarray(curve)[at], words)
+    rivals, lines = rival_lines(), {name: _curve(values) for name, values in curves.items()}
+    best = max(int(line.index.to_numpy()[line.argmax()]) for line in lines.values())
+    longest = max(int(line.index[-1]) for line in lines.values())
+    shown = min(3 * best, longest) or longest
+    for name, whole in lines.items():
+        line, style = whole[whole.index <= shown], _line(name, rivals)
+        axes.plot(line.index, line, **style)
+        axes.plot(line.idxmax(), line.max(), color=style["color"], marker="o")
+        seen = line.iloc[_places(len(line))]
+        words = [f"{name}: {profit:,.0f} {currency} with {contacted:,} contacted" for contacted, profit in seen.items()]
+        figure.tell_along(axes, seen.index, seen, words)
     axes.axhline(0, color=OTHER, linestyle="--", linewidth=1, label="nobody")
-    axes.xaxis.set_major_formatter("{x:,.0f}")
-    axes.yaxis.set_major_formatter("{x:,.0f}")
     axes.set(title="What a list earns, by its length")
+    axes.xaxis.set_major_formatter(thousands)
+    axes.yaxis.set_major_formatter(thousands)
     axes.legend(frameon=False)
     return figure
 
 
-def plot_differences(differences: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
+def plot_differences(differences: Mapping[str, Mapping[str, Sequence[float]]]) -> Picture:
     """Draw how much better the model is than each baseline, with its interval; what is clear of nothing is in colour.
 
     Args:
@@ -126,3 +142,24 @@ def plot_differences(differences: Mapping[str, Mapping[str, Sequence[float]]]) -
     panels[0].set_yticks(places, list(differences))
     figure.suptitle("How much better the model is than each baseline", x=0.01, ha="left", fontweight="bold")
     return figure
+
+
+def _curve(values: Any) -> pd.Series[Any]:
+    return values if isinstance(values, pd.Series) else pd.Series(np.asarray(values))
+
+
+def _places(length: int) -> Any:
+    """Choose places along a line that answer the pointer: not its start."""
+    return np.unique(np.linspace(0, length - 1, _PLACES + 1).astype(np.int64))[1:]
+
+
+def _in_percent(axes: Any) -> None:
+    axes.xaxis.set_major_formatter(percent)
+    axes.yaxis.set_major_formatter(percent)
+
+
+def _line(name: str, rivals: Any) -> dict[str, Any]:
+    """Say how a method's line looks: ours stands out."""
+    is_own = name == "model"
+    style = {"color": OWN, "linewidth": 2.4, "zorder": 3} if is_own else {"linewidth": 1.3, **next(rivals)}
+    return {**style, "label": name.replace("_", " ")}

@@ -5,17 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
-from clm_ml.plots.paper import OTHER, OWN, blank
+from clm_ml.plots.paper import OTHER, OWN, Picture, blank, thousands
 
-__all__ = ["plot_list"]
+__all__ = ["plot_list", "plot_promise"]
 
 #: So many places along the curve answer the pointer.
 _PLACES = 40
 
 
-def plot_list(profits: Any, listed: int, profit: float, currency: str, *, is_assumed: bool = True) -> Figure:
+def plot_list(profits: Any, listed: int, profit: float, currency: str, *, is_assumed: bool = True) -> Picture:
     """Draw expected profit against the length of a list, mark the list that was made, and the length that earns most.
 
     The mark may lie below the curve: a channel that is full, or a contact too dear for what is left, is passed over.
@@ -66,3 +65,33 @@ def _limits(seen: Any, profit: float) -> tuple[float, float]:
     low, high = min(0.0, float(seen.min()), profit), max(float(seen.max()), profit)
     room = high - low or 1.0
     return low - 0.06 * room, high + 0.13 * room
+
+
+def plot_promise(profits: Any, currency: str, *, is_assumed: bool = True) -> Picture:
+    """Draw what a list is expected to earn as one goes down it: of those on it, and of nobody else.
+
+    Args:
+        profits: expected profit of everybody to contact, in the order of their ranks.
+        currency: of the profit.
+        is_assumed: whether a save rate was assumed for it.
+    """
+    curve = np.concatenate([[0.0], np.cumsum(np.asarray(profits, dtype=np.float64))])
+    by = " (save rate assumed)" if is_assumed else ""
+    figure, axes = blank("Customers contacted, in the order of the list", f"Expected profit, {currency}{by}")
+    lengths = np.unique(np.linspace(0, len(curve) - 1, 300).astype(np.int64))
+    axes.fill_between(lengths, 0, curve[lengths], color=OWN, alpha=0.1, linewidth=0)
+    axes.plot(lengths, curve[lengths], color=OWN, linewidth=2.2)
+    half = int(np.searchsorted(curve, curve[-1] / 2))
+    axes.plot(half, curve[half], color=OWN, marker="o")
+    axes.annotate(
+        f"half of it from the first {half:,}",
+        (half, curve[half]),
+        (10, -4),
+        textcoords="offset points",
+        va="top",
+    )
+    axes.set(title="What the list is expected to earn", xlim=(0, len(curve) - 1))
+    axes.set_ylim(min(0.0, curve.min() * 1.08), max(curve.max() * 1.1, 1.0))
+    axes.xaxis.set_major_formatter(thousands)
+    axes.yaxis.set_major_formatter(thousands)
+    return figure

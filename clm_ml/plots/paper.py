@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 from io import BytesIO, StringIO
+from itertools import cycle
 from typing import Any
 
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 
-__all__ = ["OTHER", "OWN", "RIVALS", "Picture", "blank"]
+__all__ = ["INK", "OTHER", "OWN", "RIVALS", "Picture", "blank", "percent", "rival_lines", "thousands"]
 
 #: What is ours, what stands beside it, and others to tell apart.
-OWN, OTHER = "#1f5fa8", "#8a8f98"
-RIVALS = ("#d1762f", "#5b9a57", "#8d6cab", "#c2539b")
+OWN, OTHER = "#1f5fa8", "#80868f"
+INK = "#444444"
+RIVALS = ("#c8691f", "#4a8a46", "#8d6cab", "#a8456b")
+#: Lines that are told apart without colour too.
+_DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (5, 1, 1, 1)))
 
 #: Dots an inch where a notebook shows a figure as PNG.
 _DPI = 110
@@ -37,6 +41,11 @@ class Picture(Figure):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._said: list[str] = []
+
+    @property
+    def said(self) -> Mapping[str, str]:
+        """What the pointer finds, by the id that the part has in SVG."""
+        return {f"{_TOLD}{place}": words for place, words in enumerate(self._said)}
 
     def tell(self, artist: Artist, words: str) -> None:
         """Let the pointer find words on a part of the figure."""
@@ -73,3 +82,22 @@ def blank(x: str, y: str) -> tuple[Picture, Any]:
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.25)
     return figure, axes
+
+
+def rival_lines() -> Iterator[dict[str, Any]]:
+    """Give colour and dashes of one rival after the other."""
+    return cycle({"color": color, "linestyle": dashes} for color, dashes in zip(RIVALS, _DASHES, strict=True))
+
+
+def percent(share: float, _: Any = None) -> str:
+    """Write a share on an axis."""
+    return f"{share:.0%}"
+
+
+def thousands(value: float, _: Any = None) -> str:
+    """Write a number on an axis, its thousands apart; halves only where they are needed.
+
+    >>> thousands(1500), thousands(0.5), thousands(-2)
+    ('1,500', '0.5', '−2')
+    """
+    return f"{value:,.10g}".replace("-", "−")

@@ -11,18 +11,19 @@ import pandas as pd
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
+from matplotlib.ticker import MaxNLocator
 
-from clm_ml.plots.paper import OTHER, Picture
+from clm_ml.plots.paper import INK, OTHER, Picture, blank, thousands
 
-__all__ = ["plot_grid", "segment_colours"]
+__all__ = ["plot_at_risk", "plot_grid", "segment_colours"]
 
-#: The colours of each phase's first and last segment.
+#: The colours of each phase's first and last segment, which stand out from white by 3 to 1 at least.
 _HUES = {
-    "acquisition": ("#c3c7cd", "#8a8f98"),
-    "retention": ("#9ccbee", "#2f7fc1"),
-    "increased_value": ("#8fd3c6", "#2a9d8f"),
-    "veneration": ("#a78bc9", "#5a3d85"),
-    "reactivation": ("#b3261e", "#f0a868"),
+    "acquisition": ("#8b929d", "#565c66"),
+    "retention": ("#4596cf", "#1d5c93"),
+    "increased_value": ("#2f9a8b", "#155d54"),
+    "veneration": ("#9673c7", "#4f3379"),
+    "reactivation": ("#a31d16", "#d67a26"),
 }
 _SCORES = range(1, 6)
 
@@ -46,21 +47,52 @@ def segment_colours(phases: Mapping[str, str]) -> dict[str, Any]:
     return colours
 
 
-def plot_grid(grid: pd.DataFrame, table: pd.DataFrame, as_of: str) -> Figure:
+def plot_at_risk(table: pd.DataFrame, currency: str) -> Picture:
+    """Draw the value at risk of each segment as a bar in its colour, with its share of all.
+
+    Args:
+        table: `phase, segment, value_at_risk`, a row a segment, the first of the lifecycle at the top.
+        currency: of the value.
+    """
+    colours = segment_colours(dict(zip(table["segment"], table["phase"], strict=True)))
+    shown = table[table["value_at_risk"] > 0]
+    figure, axes = blank(f"Value at risk, {currency}", "")
+    figure.set_size_inches(6, 1.2 + 0.44 * len(shown))
+    places, total = np.arange(len(shown))[::-1], shown["value_at_risk"].sum()
+    bars = axes.barh(places, shown["value_at_risk"], 0.62, color=[colours[name] for name in shown["segment"]])
+    for bar, name, value in zip(bars, shown["segment"], shown["value_at_risk"], strict=True):
+        figure.tell(bar, f"{name.replace('_', ' ')}: {value:,.0f} {currency}, {value / total:.0%}")
+        axes.text(
+            value + shown["value_at_risk"].max() * 0.02,
+            bar.get_y() + 0.31,
+            "<1%" if value < total / 200 else f"{value / total:.0%}",
+            va="center",
+        )
+    axes.set_yticks(places, [name.replace("_", " ") for name in shown["segment"]])
+    axes.set(xlim=(0, max(1.0, shown["value_at_risk"].max() * 1.16)), title="Where the value at risk lies")
+    axes.xaxis.set_major_formatter(thousands)
+    axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.tick_params(axis="y", length=0)
+    axes.grid(visible=False, axis="y")
+    return figure
+
+
+def plot_grid(grid: pd.DataFrame, table: pd.DataFrame, as_of: str, *, legend: bool = True) -> Picture:
     """Draw customers by R score (across) and F score (upwards): the area of a square is how many, its strips which.
 
     Args:
         grid: `r_score, f_score, segment, customers`, as `lifecycle.grid` gives them.
         table: `phase, segment, customers` of every segment, in the order of the lifecycle.
         as_of: ISO day, for the title.
+        legend: whether segments are named beside the grid, as they have to be where nothing else does.
     """
-    figure = Picture(figsize=(8.4, 6), layout="constrained")
+    figure = Picture(figsize=(8.4 if legend else 6, 6), layout="constrained")
     axes = figure.add_subplot()
     colours = segment_colours(dict(zip(table["segment"], table["phase"], strict=True)))
     most = grid.groupby(["r_score", "f_score"])["customers"].sum().max()
     for x, y in product(_SCORES, _SCORES):
         here = grid[(grid["r_score"] == x) & (grid["f_score"] == y)].set_index("segment")["customers"]
-        _draw_cell(axes, x, y, 0.7 * np.sqrt(here.sum() / most), here, colours)
+        _draw_cell(axes, x, y, 0.64 * np.sqrt(here.sum() / most), here, colours)
     axes.set(xlim=(0.5, 5.5), ylim=(0.5, 5.5), xticks=_SCORES, yticks=_SCORES, aspect="equal")
     axes.set(xlabel="R score: 5 ordered most lately", ylabel="F score: 5 ordered most often")
     axes.set_title(f"Where customers stand, as of {as_of}")
@@ -69,19 +101,23 @@ def plot_grid(grid: pd.DataFrame, table: pd.DataFrame, as_of: str) -> Figure:
     for border in np.arange(0.5, 6):
         axes.axhline(border, color=OTHER, linewidth=0.5, alpha=0.4)
         axes.axvline(border, color=OTHER, linewidth=0.5, alpha=0.4)
-    _draw_legend(figure, table, colours)
+    if legend:
+        _draw_legend(figure, table, colours)
     return figure
 
 
 def _draw_cell(axes: Any, x: int, y: int, side: float, customers: pd.Series[Any], colours: Mapping[str, Any]) -> None:
     """Draw one square, a strip for each segment in it, in the order of the lifecycle, and its count."""
     count = f"{customers.sum():,}" if len(customers) else ""
-    axes.text(x + 0.48, y - 0.49, count, ha="right", va="bottom", fontsize=7, color="#444444", zorder=3)
+    axes.text(x + 0.47, y - 0.48, count, ha="right", va="bottom", fontsize="small", color=INK, zorder=3)
     left = x - side / 2
     for segment in (name for name in colours if name in customers.index):
         width = side * customers[segment] / customers.sum()
-        strip = axes.add_patch(Rectangle((left, y - side / 2), width, side, facecolor=colours[segment], linewidth=0))
-        axes.figure.tell(strip, f"{segment}: {customers[segment]:,} people with R score {x} and F score {y}")
+        strip = axes.add_patch(
+            Rectangle((left, y + 0.07 - side / 2), width, side, facecolor=colours[segment], linewidth=0)
+        )
+        name, of = segment.replace("_", " "), f"of {customers.sum():,}"
+        axes.figure.tell(strip, f"{name}: {customers[segment]:,} {of} with R score {x} and F score {y}")
         left += width
 
 

@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
-from clm_ml.plots.paper import OTHER, OWN, RIVALS, blank
+from clm_ml.plots.paper import OTHER, OWN, RIVALS, Picture, blank
 
 __all__ = ["plot_gaps", "plot_lapse"]
 
@@ -16,7 +15,7 @@ __all__ = ["plot_gaps", "plot_lapse"]
 _DRAWN_SHARE = 0.995
 
 
-def plot_gaps(gap_days: Any, horizon_days: int) -> Figure:
+def plot_gaps(gap_days: Any, horizon_days: int) -> Picture:
     """Draw which share of the gaps between orders had ended by each day, and mark the horizon.
 
     A silence that outlasts nearly all gaps is news; a horizon much shorter calls customers churned who are only between
@@ -50,7 +49,7 @@ def plot_gaps(gap_days: Any, horizon_days: int) -> Figure:
     return figure
 
 
-def plot_lapse(table: pd.DataFrame, after_gaps: float | None = None) -> Figure:
+def plot_lapse(table: pd.DataFrame, after_gaps: float | None = None) -> Picture:
     """Draw what each threshold calls lapsed, and which share of the orders that then came were theirs.
 
     A good threshold calls many lapsed (above) and loses few orders (below); both fall as it rises.

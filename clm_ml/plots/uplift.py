@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from clm_ml.plots.paper import OTHER, OWN, RIVALS, Picture
 
 __all__ = ["plot_uplift"]
 
 
-def plot_uplift(curve: pd.DataFrame, deciles: pd.DataFrame, title: str) -> Figure:
+def plot_uplift(curve: pd.DataFrame, deciles: pd.DataFrame, title: str) -> Picture:
     """Draw the gain over the share contacted beside chance order, and the effect in each tenth between its limits.
 
     Args:
