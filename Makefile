@@ -5,6 +5,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
+# Other Pythons and the lowest versions are tried by hand, on the rooms that know other packages.
+OTHER := .venv-other
+TESTERS := pytest hypothesis polars pytest-xdist
+ROOMS := $(addprefix tests/test_,$(addsuffix .py,artifacts boxes campaign config destinations engine features house labels \
+  measuring model ranking segments snapshot tables))
+
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
 
@@ -31,6 +37,22 @@ test: $(READY) ## Run the fast tests and the examples in docstrings
 test-slow: $(READY) ## Run the tests that take longer
 	$(BIN)/pytest -n 2 --dist loadgroup -m slow -q
 
+test-python: ## Run the fast tests of most rooms on another Python: make test-python PYTHON=python3.13
+	$(PYTHON) -m venv $(OTHER)
+	$(OTHER)/bin/pip install --quiet --disable-pip-version-check uv
+	VIRTUAL_ENV=$(CURDIR)/$(OTHER) $(OTHER)/bin/uv pip install --quiet --editable '.[tune]' $(TESTERS)
+	$(OTHER)/bin/pytest -q -m "not slow" -p no:cacheprovider $(ROOMS)
+
+test-lowest: ## Run them with the lowest versions that pyproject.toml allows
+	$(PYTHON) -m venv $(OTHER)
+	$(OTHER)/bin/pip install --quiet --disable-pip-version-check uv
+	VIRTUAL_ENV=$(CURDIR)/$(OTHER) $(OTHER)/bin/uv pip install --quiet --resolution lowest-direct --editable '.[tune]'
+	VIRTUAL_ENV=$(CURDIR)/$(OTHER) $(OTHER)/bin/uv pip install --quiet $(TESTERS)
+	$(OTHER)/bin/pytest -q -m "not slow" -p no:cacheprovider $(ROOMS)
+
+licences: $(READY) ## Write the licences of a base install
+	$(BIN)/python docs/licences.py > docs/licences.md
+
 check: $(READY) ## Lint, types, and who may import whom
 	$(BIN)/ruff check clm_ml tests benchmarks notebooks
 	$(BIN)/ruff format --check clm_ml tests benchmarks
@@ -50,7 +72,7 @@ bench-speed: $(READY) ## Time features, scoring and peers against a plain scan (
 	$(BIN)/python benchmarks/speed.py --customers $(or $(BENCH_CUSTOMERS),50000) --peers
 
 clean: ## Remove what was made, but for models/, scores and lists
-	rm -rf $(VENV) demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(OTHER) demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo test test-slow check notebooks bench bench-speed bench-quality clean
+.PHONY: help setup demo test test-slow test-python test-lowest licences check notebooks bench bench-speed bench-quality clean

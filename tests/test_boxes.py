@@ -83,9 +83,7 @@ def test_a_box_of_a_later_version_is_refused_with_what_to_do(kind, stored, tmp_p
     box = shutil.copytree(stored / kind, tmp_path / kind)
     manifest = json.loads((box / "manifest.json").read_text())
     (box / "manifest.json").write_text(json.dumps({**manifest, "format": FORMAT + 1, "digests": "sha3"}))
-    told = (
-        f"was written by a newer clm-ml (format {FORMAT + 1}); this one reads up to {FORMAT}: bring clm-ml up to date."
-    )
+    newer = f"was written by a newer clm-ml (format {FORMAT + 1})"
     with pytest.raises(ArtifactError) as refused:
         open_box(box, kind)
     assert str(refused.value) == f"{box} {newer}; this one reads up to {FORMAT}: bring clm-ml up to date."

@@ -13,7 +13,8 @@
 | `plot_cohorts` | who of each month's new customers came again? | `cohorts(tables)` |
 | `plot_at_risk` | in which segments does the value at risk lie? | scores, added up by segment |
 | `plot_drivers` | what raises the risk, and what lowers it? | `model.risk_drivers` |
-| `plot_risk_by_silence`, `plot_risk_by_score` | how does risk run with silence, and with the scores? | scores, in bands |
+| `plot_risk_by_silence` | how does risk run with silence? | scores, in bands of silence |
+| `plot_risk_by_score` | how does risk run with the scores? | scores, in R, F and M |
 | `plot_promise` | what is the list expected to earn as one goes down it? | `rank(…).contact` |
 | `plot_list` | what is this list expected to earn, and a longer one? | `rank(…).profits` |
 | `plot_effects` | what did contacting bring, to all and to each segment? | `measure(…).table()` |
