@@ -158,9 +158,9 @@ def boxed(model: Model, folder: Path, learned: str = LEARNED) -> Path:
     return folder
 
 
-def rescored(shop: Shop, model: Path, folder: Path, as_of: str) -> Path:
+def rescored(shop: Shop, model: Path, folder: Path, as_of: str, **told: str) -> Path:
     """Draw a scores box that names a model; of its scores nothing is asked before that."""
-    facts = dict(open_box(shop.scores, "scores").facts) | {"as_of": as_of}
+    facts = dict(open_box(shop.scores, "scores").facts) | {"as_of": as_of} | told
     facts["model"] = {"at": str(model), "facts": dict(open_box(model, BOX_KIND).facts)}
     with new_box(folder, "scores", facts) as hidden:
         shutil.copy(shop.scores / "scores.parquet", hidden / "scores.parquet")
@@ -181,7 +181,10 @@ def test_another_model_than_the_one_that_scored_is_refused(shop: Shop, tmp_path:
     with pytest.raises(ModelError, match="is not the model that made these scores"):
         clm.monitor(shop.config, shop.scores, model=str(other))
     moved = boxed(shop.model, tmp_path / "moved")
-    assert not clm.monitor(shop.config, shop.scores, model=str(moved)).alarms
+    scores = rescored(shop, moved, tmp_path / "scores", AS_OF, scores_of="permitted")
+    found = clm.monitor(shop.config, scores, model=str(moved))
+    assert not found.alarms
+    assert [warning for warning in found.warnings if "permitted on a list" in warning]
 
 
 def test_scores_of_before_the_model_was_learned_and_of_another_task_are_refused(shop: Shop, tmp_path: Path) -> None:

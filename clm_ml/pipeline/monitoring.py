@@ -141,10 +141,19 @@ def monitor(
         closes_on=date_of(day + config.task.horizon_days).isoformat(),
         customers=len(said),
         findings=tuple(findings),
-        warnings=kept.tables.warnings,
+        warnings=(*kept.tables.warnings, *_warned(box)),
     )
     progress("comparing", 1, 1)
     return replace(told, files=_written(told, {*then.features, *then.scores, "segments"}, out, plot, force))
+
+
+def _warned(box: Box) -> tuple[str, ...]:
+    if box.facts.get("scores_of", "everyone") == "everyone":
+        return ()
+    return (
+        "the scores are of those who are permitted on a list, and the reference is of everybody: scores and segments "
+        "may differ for that alone.",
+    )
 
 
 def _findings(
