@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ from clm_ml.monitoring import (
     spreads_of,
     values_of,
 )
-from clm_ml.pipeline.scoring import SCORES, find_model
+from clm_ml.pipeline.scoring import SCORES, find_model, usual_box
 from clm_ml.plots import plot_drift
 from clm_ml.progress import Progress, silent
 from clm_ml.snapshot import Prepared, in_parts, orders_known_by, take_snapshot
@@ -120,7 +120,7 @@ def monitor(
 
     Raises:
         ArtifactError: if there is no scores box, or the model is of before there was a reference.
-        ModelError: if another model made the scores, or it answers another question than the config asks.
+        ModelError: if the model that made the scores is not found, or answers another question than the config asks.
         TimelineError: if the scores are of a day before the model was learned.
     """
     for path in (out, plot):
@@ -141,10 +141,19 @@ def monitor(
         closes_on=date_of(day + config.task.horizon_days).isoformat(),
         customers=len(said),
         findings=tuple(findings),
-        warnings=kept.tables.warnings,
+        warnings=(*kept.tables.warnings, *_warned(box)),
     )
     progress("comparing", 1, 1)
     return replace(told, files=_written(told, {*then.features, *then.scores, "segments"}, out, plot, force))
+
+
+def _warned(box: Box) -> tuple[str, ...]:
+    if box.facts.get("scores_of", "everyone") == "everyone":
+        return ()
+    return (
+        "the scores are of those who are permitted on a list, and the reference is of everybody: scores and segments "
+        "may differ for that alone.",
+    )
 
 
 def _findings(
@@ -195,17 +204,29 @@ def _came(
 
 
 def _model_of(box: Box, config: Config, asked: str | None) -> Model:
-    """Load the model that made the scores."""
-    place = asked or str(box.facts["model"]["at"])
-    folder = find_model(config, place)
-    if dict(open_box(folder, BOX_KIND).facts) != dict(box.facts["model"]["facts"]):
+    """Load the model that made the scores; when another has become champion since, it lies where training left it."""
+    at, facts = str(box.facts["model"]["at"]), box.facts["model"]["facts"]
+    usual = usual_box(str(facts.get("project", config.project)), str(facts["as_of"]))
+    places = [asked] if asked else [at, str(usual)]
+    folder = next((found for place in places if (found := _found(config, place, facts)) is not None), None)
+    if folder is None:
         raise ModelError(
-            f"{place} is not the model that made these scores; name its box with --model, or score again with this one."
+            f"the model that made these scores is not at {' or '.join(places)}; name its box with --model, or score "
+            "again."
         )
     learned = load_model(folder)
     if learned.task != config.task:
         raise ModelError("the scores were made for another task than the config has now; score again, or restore it.")
     return learned
+
+
+def _found(config: Config, place: str, facts: Mapping[str, Any]) -> Path | None:
+    """Find a model's box at a place; None if there is another, or none."""
+    try:
+        folder = find_model(config, place)
+        return folder if dict(open_box(folder, BOX_KIND).facts) == dict(facts) else None
+    except (ArtifactError, ModelError):
+        return None
 
 
 def _reference(model: Model, box: Box) -> Reference:

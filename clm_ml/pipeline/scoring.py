@@ -23,7 +23,16 @@ from clm_ml.tables import Tables
 from clm_ml.timeline import date_of, parse_day
 from clm_ml.tracking import fetch_box
 
-__all__ = ["SCORES", "Scored", "find_model", "find_same_model", "find_speaker", "refuse_other_task", "score"]
+__all__ = [
+    "SCORES",
+    "Scored",
+    "find_model",
+    "find_same_model",
+    "find_speaker",
+    "refuse_other_task",
+    "score",
+    "usual_box",
+]
 
 SCORES = "scores.parquet"
 
@@ -134,6 +143,15 @@ def find_speaker(config: Config, model: Model | str | Path, tables: Tables) -> t
 def find_model(config: Config, place: str) -> Path:
     """Find a model box: a folder, or a registered model such as `models:/shop@champion`."""
     return fetch_box(config, place) if place.startswith("models:/") else Path(place)
+
+
+def usual_box(project: str, as_of: str) -> Path:
+    """Name the folder where training leaves a model if it is told of none.
+
+    >>> usual_box("shop", "2025-09-01").as_posix()
+    'models/shop-2025-09-01'
+    """
+    return Path("models") / f"{project}-{as_of}"
 
 
 def find_same_model(box: Box, config: Config) -> Model | None:

@@ -21,6 +21,7 @@ from clm_ml.pipeline.carding import read_people, with_card, with_people
 from clm_ml.pipeline.curves import curves
 from clm_ml.pipeline.foresight import is_beaten
 from clm_ml.pipeline.judging import Judged, alarms, gate, judge
+from clm_ml.pipeline.scoring import usual_box
 from clm_ml.plots import plot_gains, plot_reliability
 from clm_ml.progress import Progress, silent
 from clm_ml.tables import Tables
@@ -83,7 +84,7 @@ def train_box(
     kept = read_kept_tables(config, fresh=fresh, progress=progress)
     tables = kept.tables
     day = tables.complete_until if asked is None else asked
-    folder = folder or Path("models") / f"{config.project}-{date_of(day)}"
+    folder = folder or usual_box(config.project, date_of(day).isoformat())
     refuse_existing(folder, force)
     model, judged, tuned = _learn_and_judge(kept, day, progress, closing=True, tune_minutes=tune_minutes)
     progress("judging", 0, 1)
