@@ -42,7 +42,7 @@ def _verb(name: str, verb: Any) -> str:
     taken = [one for one in verb.params if one.name != "help"]
     places = [one for one in taken if one.param_type_name == "argument"]
     usage = " ".join(["clm-ml", name, *map(_place, places), *(["[OPTIONS]"] if len(taken) > len(places) else [])])
-    told = [f"```{{verb}} {name}\n```", f"## `clm-ml {name}`", _prose(verb.help), f"```console\n$ {usage}\n```"]
+    told = [f"```{{verb}} {name}\n```", f"## `clm-ml {name}`", _prose(verb.help), f"```text\n{usage}\n```"]
     told.append(f"```{{program}} clm-ml {name}\n```")
     told += [f"````{{option}} {_called(one)}\n{one.help}{_whether_needed(one)}\n````" for one in taken]
     return "\n\n".join(told)
@@ -133,9 +133,8 @@ def _kind(kind: Any, limits: Any = ()) -> str:
         told = " or ".join(_kind(one, limits) for one in inner if one is not NoneType)
         return f"{told}, or empty" if NoneType in inner else told
     if origin in (tuple, list):
-        return (
-            f"list of {_kind(inner[0])}" if inner[-1] is ... or origin is list else f"{len(inner)} {_kind(inner[0])}s"
-        )
+        how_many = "" if origin is list or inner[-1] is ... else f"{len(inner)}, each "
+        return f"list of {how_many}{_kind(inner[0])}"
     if origin is dict:
         return f"names, each with {_kind(inner[1])}"
     words = {"int": "whole number", "float": "number", "str": "text", "bool": "`true` or `false`", "date": "day"}
@@ -188,10 +187,10 @@ def features() -> str:
     everything = Inputs(meanings={name: (name,) for name in MEANINGS}, rated=RATED, has_contacts=True)
     rows: dict[str, list[str]] = {}
     for one in catalogue(Task(), everything):
-        learned = "yes" if one.learned else "no"
-        sign = {1: "raises", -1: "lowers", 0: ""}[one.sign]
-        rows.setdefault(one.theme, []).append(f"| `{one.name}` | {one.meaning} | {learned} | {sign} |")
-    head = ["| feature | what it is | learned from | held to |", "|---|---|---|---|"]
+        sign = {1: "; *raises the probability*", -1: "; *lowers it*", 0: ""}[one.sign]
+        kept = "" if one.learned else "; *not learned from*"
+        rows.setdefault(one.theme, []).append(f"| `{one.name}` | {one.meaning}{sign}{kept} |")
+    head = ["| feature | what it is |", "|---|---|"]
     return "\n\n".join("\n".join([f"## {theme.capitalize()}", "", *head, *those]) for theme, those in rows.items())
 
 
