@@ -118,6 +118,8 @@ def test_check_tells_what_is_there_and_what_is_missing(shop: Path, tmp_path: Pat
     without = run("check", config_of(shop, tmp_path, tables={"events": None, "spend": None}))
     assert "no events: " in without.out
     assert "no spend: " in without.out
+    assert "A good threshold calls many lapsed, and few of the later orders theirs" in without.out
+    assert without.out.endswith(f"next: clm-ml train {tmp_path / 'clm.yaml'}\n")
 
 
 def test_rejected_rows_are_kept_on_request_for_their_owner_only(shop: Path, tmp_path: Path) -> None:
