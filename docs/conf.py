@@ -33,7 +33,6 @@ nitpick_ignore_regex = [
 
 # Docstrings are prose with `code` in single backticks, and sections as Google has them.
 default_role = "code"
-smartquotes_action = "qe"  # no dashes are made of the two hyphens of an option
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_preserve_defaults = True

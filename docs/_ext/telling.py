@@ -44,12 +44,12 @@ def _verb(name: str, verb: Any) -> str:
     usage = " ".join(["clm-ml", name, *map(_place, places), *(["[OPTIONS]"] if len(taken) > len(places) else [])])
     told = [f"```{{verb}} {name}\n```", f"## `clm-ml {name}`", _prose(verb.help), f"```text\n{usage}\n```"]
     told.append(f"```{{program}} clm-ml {name}\n```")
-    told += [f"````{{option}} {_called(one)}\n{one.help}{_whether_needed(one)}\n````" for one in taken]
+    told += [f"````{{option}} {_called(one)}\n{_prose(one.help)}{_whether_needed(one)}\n````" for one in taken]
     return "\n\n".join(told)
 
 
 def _prose(text: str) -> str:
-    """Write the options that a help text names as code."""
+    """Write the options that a text names as code: of their hyphens no dash is to be made."""
     return re.sub(r"(--[a-z][a-z-]+)", r"`\1`", text)
 
 
