@@ -133,10 +133,6 @@ def test_every_command_that_is_shown_would_be_understood() -> None:
     assert wrong == []
 
 
-def test_every_verb_is_shown_at_work_on_some_page() -> None:
-    assert set(VERBS) - {verb for _, (verb, *_) in commands()} <= {"simulate", "config", "demo"}
-
-
 ORDERS = {"source": "orders.csv", "columns": {"customer_id": "who", "ordered_at": "at", "amount": "money"}}
 
 

@@ -114,10 +114,9 @@ def _say_foresight(answer: Answer, figures: Mapping[str, Any]) -> None:
             continue
         answer.say(f"  becomes {name}: {told['predicted']:.2%} predicted, {told['happened']:.2%} happened")
     wait, other = orders["model"], orders["other"]
-    answer.say(
-        f"next order: pinball loss {wait['pinball']:.2f} days, the other shape {other['pinball']:.2f}; of "
-        f"{wait['coverage_customers']:,} closed 80 % intervals {wait['coverage']:.0%} held it"
-    )
+    closed = wait["coverage_customers"]
+    held = f"of {closed:,} closed 80 % intervals {wait['coverage']:.0%} held it" if closed else "no interval has closed"
+    answer.say(f"next order: pinball loss {wait['pinball']:.2f} days, the other shape {other['pinball']:.2f}; {held}")
 
 
 _JUDGED = ("auc", "log_loss", "brier", "ece", "top_decile_lift")
