@@ -38,7 +38,14 @@ _OWN = "model"
 
 @dataclass(frozen=True)
 class Backtested:
-    """Where a backtest lies, and what it found: `figures` is the content of `backtest.json`."""
+    """Where a backtest lies, and what it found.
+
+    Attributes:
+        box: the folder it lies in.
+        figures: the content of `backtest.json`.
+        run_id: of the run in MLflow.
+        warnings: what to bear in mind.
+    """
 
     box: Path
     figures: Mapping[str, Any] = field(repr=False)
