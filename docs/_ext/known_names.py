@@ -1,20 +1,21 @@
-"""Code in a sentence that names a key, a command or a public name becomes a link to what is told of it.
+"""What pages name becomes a link to where it is told: keys, commands, public names, and files of the repository.
 
 Pages stay plain Markdown that reads well anywhere: `list.budget`, `clm-ml export --plot`, `clm.train`. A name that
-looks like one and is none (a key that was renamed, an option that is gone) is a broken link, and stops the build.
+looks like one and is none (a key that was renamed, an option that is gone) is a broken link, and stops the build. Links
+lead to files as they lie in the repository; of those outside the folder of the docs the site has pages of its own.
 """
 
 from __future__ import annotations
 
+import os
 import re
+from pathlib import PurePosixPath
 from typing import Any
 
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
-from telling import KEYS, VERBS
-
-import clm_ml
+from telling import KEYS
 
 __all__ = ["Linking", "setup"]
 
@@ -76,9 +77,28 @@ def _key(text: str) -> list[tuple[str, str, str]]:
     return [("std", "part" if path in KEYS and KEYS[path].has_heading else "confval", path)]
 
 
+#: Files of the repository, and the pages that include them.
+_PAGES = {
+    "benchmarks/README.md": "benchmarks.md",
+    "CHANGELOG.md": "reference/changelog.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "GLOSSARY.md": "reference/glossary.md",
+}
+
+
+def _lead_to_pages(_app: Any, docname: str, source: list[str]) -> None:
+    """Let links to files of the repository lead to the pages that include them, in a page's Markdown."""
+    folder = PurePosixPath("docs", docname).parent
+
+    def page(found: re.Match[str]) -> str:
+        file = os.path.normpath(folder / found.group(1))
+        return f"]({os.path.relpath(PurePosixPath('docs', _PAGES[file]), folder)}" if file in _PAGES else found.group()
+
+    source[0] = re.sub(r"\]\(([^)#:\s]+\.md)", page, source[0])
+
+
 def setup(app: Any) -> dict[str, bool]:
     """Look at every page."""
-    assert set(VERBS)
-    assert clm_ml.__all__
+    app.connect("source-read", _lead_to_pages)
     app.add_post_transform(Linking)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
