@@ -54,10 +54,14 @@ licences: $(READY) ## Write the licences of a base install
 	$(BIN)/python docs/licences.py > docs/licences.md
 
 check: $(READY) ## Lint, types, and who may import whom
-	$(BIN)/ruff check clm_ml tests benchmarks notebooks
-	$(BIN)/ruff format --check clm_ml tests benchmarks
+	$(BIN)/ruff check clm_ml tests benchmarks notebooks docs
+	$(BIN)/ruff format --check clm_ml tests benchmarks docs
 	$(BIN)/mypy clm_ml
 	$(BIN)/lint-imports
+
+docs: $(READY) ## Build the site into build/docs; a broken link is an error
+	$(BIN)/sphinx-build -E -a -W --keep-going -n -q -b html docs build/docs
+	@echo "the site begins at build/docs/index.html"
 
 notebooks: $(READY) ## Write each notebook's .ipynb from its .py, and run it
 	$(BIN)/jupytext --quiet --to ipynb notebooks/*.py
@@ -75,4 +79,5 @@ clean: ## Remove what was made, but for models/, scores and lists
 	rm -rf $(VENV) $(OTHER) demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo test test-slow test-python test-lowest licences check notebooks bench bench-speed bench-quality clean
+.PHONY: help setup demo test test-slow test-python test-lowest licences check docs notebooks bench bench-speed \
+  bench-quality clean

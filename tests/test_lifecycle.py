@@ -130,9 +130,9 @@ def test_every_segment_has_a_stage_in_every_vocabulary():
         assert set(table[name]) == set(words["stages"]), "every stage has a segment, and no segment another's word"
 
 
-def test_the_readme_has_the_table_of_vocabularies():
-    readme = Path(clm_ml.__file__).parent.parent / "README.md"
-    if not readme.exists():
-        pytest.skip("there is no README beside an installed package")
+def test_the_guide_to_the_playbook_has_the_table_of_vocabularies():
+    guide = Path(clm_ml.__file__).parent.parent / "docs" / "guides" / "playbook.md"
+    if not guide.exists():
+        pytest.skip("there are no docs beside an installed package")
     rows = [f"| `{row[0]}` | {' | '.join(row[1:])} |" for row in vocabularies().itertuples(index=False)]
-    assert [row for row in rows if row not in readme.read_text(encoding="utf-8")] == []
+    assert [row for row in rows if row not in guide.read_text(encoding="utf-8")] == []

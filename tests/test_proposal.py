@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from clm_ml.config import load_config
+from clm_ml.config import ListPlan, load_config
 from clm_ml.datasets import online_retail_path, simulate
 from clm_ml.errors import DataError, UsageError
 from clm_ml.proposal import looking, propose
@@ -392,6 +392,12 @@ def test_every_guess_says_why_within_the_width_of_a_page(real_shop):
     for at, line in enumerate(lines):
         if re.match(r" {6}\w+: ", line):
             assert " # " in line or lines[at - 1].strip().startswith("#")
+
+
+def test_what_a_list_is_reckoned_with_stands_where_it_is_seen(real_shop):
+    _, _, said = real_shop.partition("list:")
+    reckoned = {key: getattr(ListPlan(), key) for key in ("budget", "margin", "contact_cost")}
+    assert yaml.safe_load(f"list:{said}") == {"list": reckoned}
 
 
 @pytest.mark.parametrize(

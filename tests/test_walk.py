@@ -21,6 +21,10 @@ import yaml
 from typer.testing import CliRunner
 
 from clm_ml.cli import app
+from clm_ml.evaluation import Verdict
+from clm_ml.model import load_model
+from clm_ml.pipeline import Trained
+from clm_ml.tracking import Tracked
 from tests.browser import is_well, needs_browser
 
 DAY = "2025-12-31"
@@ -119,6 +123,17 @@ def test_check_tells_what_is_there_and_what_is_missing(shop: Path, tmp_path: Pat
     without = run("check", config_of(shop, tmp_path, tables={"events": None, "spend": None}))
     assert "no events: " in without.out
     assert "no spend: " in without.out
+    assert "A good threshold calls many lapsed, and few of the later orders theirs" in without.out
+    assert without.out.endswith(f"next: clm-ml train {tmp_path / 'clm.yaml'}\n")
+
+
+def test_train_says_what_comes_next(shop: Path, trained: Done, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = load_model(shop / "model")
+    done = Trained(model, shop / "model", Verdict(passed=True, why="it is better"), Tracked("a run", "1", "champion"))
+    monkeypatch.setattr("clm_ml.pipeline.train_box", lambda *_, **__: done)
+    told = run("train", shop / "fast.yaml")
+    assert "; no interval has closed\n" in told.out, "a share of none is no number"
+    assert told.out.endswith(f"champion\nnext: clm-ml score {shop / 'fast.yaml'} --out scores/{DAY}\n")
 
 
 def test_rejected_rows_are_kept_on_request_for_their_owner_only(shop: Path, tmp_path: Path) -> None:

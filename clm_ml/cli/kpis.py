@@ -28,7 +28,10 @@ def kpis(
         int | None,
         typer.Option("--every", metavar="DAYS", min=1, help="All closed periods of so many days; one horizon."),
     ] = None,
-    by: Annotated[_By | None, typer.Option("--by", help="Only phases, segments, or periods as a whole.")] = None,
+    by: Annotated[
+        _By | None,
+        typer.Option("--by", metavar="phase|segment|period", help="Only phases, segments, or periods as a whole."),
+    ] = None,
     model: Annotated[
         str | None,
         typer.Option("--model", metavar="DIR|URI", help="Whose cut-points say who stands where; fitted anew."),

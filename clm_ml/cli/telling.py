@@ -33,7 +33,7 @@ def tell_checked(answer: Answer, checked: Checked, config: Config) -> None:
     )
     _warn(answer, checked.warnings)
     _say_tables(answer, checked)
-    _say_horizon(answer, checked, config.task.horizon_days)
+    _say_horizon(answer, checked, config)
 
 
 def _say_tables(answer: Answer, checked: Checked) -> None:
@@ -49,11 +49,14 @@ def _say_tables(answer: Answer, checked: Checked) -> None:
         answer.say(f"rejected rows are in {path}")
 
 
-def _say_horizon(answer: Answer, checked: Checked, asked_days: int) -> None:
+def _say_horizon(answer: Answer, checked: Checked, config: Config) -> None:
+    asked_days = config.task.horizon_days
     if len(checked.lapse):
         shares = {"lapsed_customers": "{:,}", "lapsed_share": "{:.0%}", "later_orders_share": "{:.0%}"}
         answer.say(f"\nIf silence had counted as lapsed {asked_days} days before the end:")
         answer.say(table_text(checked.lapse, shares))
+        asked = f"the config asks {config.lapse.after_gaps:g} (lapse.after_gaps)"
+        answer.say(f"A good threshold calls many lapsed, and few of the later orders theirs; {asked}.")
     gap = checked.long_gap_days
     why = "nobody ordered twice" if isnan(gap) else f"85 % of the gaps between orders end within {gap:.0f} days"
     answer.say(f"\nA sensible horizon: {checked.horizon_days} days ({why}); the config asks {asked_days}.")
@@ -111,10 +114,9 @@ def _say_foresight(answer: Answer, figures: Mapping[str, Any]) -> None:
             continue
         answer.say(f"  becomes {name}: {told['predicted']:.2%} predicted, {told['happened']:.2%} happened")
     wait, other = orders["model"], orders["other"]
-    answer.say(
-        f"next order: pinball loss {wait['pinball']:.2f} days, the other shape {other['pinball']:.2f}; of "
-        f"{wait['coverage_customers']:,} closed 80 % intervals {wait['coverage']:.0%} held it"
-    )
+    closed = wait["coverage_customers"]
+    held = f"of {closed:,} closed 80 % intervals {wait['coverage']:.0%} held it" if closed else "no interval has closed"
+    answer.say(f"next order: pinball loss {wait['pinball']:.2f} days, the other shape {other['pinball']:.2f}; {held}")
 
 
 _JUDGED = ("auc", "log_loss", "brier", "ece", "top_decile_lift")

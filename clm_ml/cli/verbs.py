@@ -71,6 +71,7 @@ def check(
 
         loaded = load_config(config)
         tell_checked(answer, run(loaded, quarantine, force, answer.progress), loaded)
+        answer.say(f"next: clm-ml train {config}")
 
 
 @app.command()
@@ -103,6 +104,7 @@ def train(
         tell_trained(answer, trained)
         if not trained.verdict.passed:
             raise GateError(f"the model is kept as challenger, not promoted: {trained.verdict.why}.")
+        answer.say(f"next: clm-ml score {config} --out scores/{trained.model.facts['as_of']}")
 
 
 @app.command()

@@ -46,7 +46,7 @@ class Effect:
 
     @property
     def deciding(self) -> tuple[str, Interval | None]:
-        """What the verdict is about, and it: profit if it can be known, else revenue, else buyers.
+        """What the verdict is about, and its figure – profit if it can be known, else revenue, else buyers.
 
         Where spend is known but too few have bought, nothing decides.
         """

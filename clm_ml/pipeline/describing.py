@@ -22,7 +22,14 @@ __all__ = ["Described", "describe"]
 
 @dataclass(frozen=True)
 class Described:
-    """Features of everyone known at an as_of: one row per customer, ordered by customer_id."""
+    """Features of everyone known at an as_of: one row per customer, ordered by customer_id.
+
+    Attributes:
+        frame: the features, not yet computed.
+        engine: that computes them.
+        as_of: ISO day.
+        may_lack: columns that may be null, and are float64 in pandas whether or not they are.
+    """
 
     frame: nw.LazyFrame[Any] = field(repr=False)
     engine: AnyEngine = field(repr=False)

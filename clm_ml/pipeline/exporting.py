@@ -42,7 +42,15 @@ _SCORES = [
 
 @dataclass(frozen=True)
 class Exported:
-    """A list box, what is in it, and what became of it for each destination."""
+    """A list box, what is in it, and what became of it for each destination.
+
+    Attributes:
+        box: the folder it lies in.
+        listed: the two arms, and what the list promises.
+        files: what was written into it: the two arms, and the files of destinations.
+        outcomes: of each destination, how many rows were written, unchanged and invalid.
+        plot: the figure, if one was asked for.
+    """
 
     box: Path
     listed: Listed

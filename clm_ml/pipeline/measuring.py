@@ -30,7 +30,16 @@ KIND, FIGURES, TABLE = "measurement", "measurement.json", "effects.csv"
 
 @dataclass(frozen=True)
 class MeasuredCampaigns:
-    """What each campaign caused, as known at an as_of, and all of them together if there are several."""
+    """What each campaign caused, as known at an as_of, and all of them together if there are several.
+
+    Attributes:
+        as_of: ISO day.
+        campaigns: one after the other.
+        together: all of them as one; None if there is one only.
+        box: the folder of the measurement box, if one was asked for.
+        plot: the figure, if one was asked for.
+        warnings: what to bear in mind.
+    """
 
     as_of: str
     campaigns: tuple[Measured, ...]

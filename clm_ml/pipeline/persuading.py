@@ -34,7 +34,17 @@ _BLOCK_DAYS = 30
 
 @dataclass(frozen=True)
 class LearnedUplift:
-    """Whom a contact moves, from which campaigns it was learned (their customers), and as known at which as_of."""
+    """Whom a contact moves, and from what it was learned.
+
+    Attributes:
+        as_of: ISO day by which campaigns and orders were known.
+        uplift: what was learned, and whether it passed its gate.
+        campaigns: how many customers each of them taught by.
+        box: the folder of the uplift box, if one was asked for.
+        plot: the figure, if one was asked for.
+        warnings: what to bear in mind.
+        task: what is predicted, as in the config.
+    """
 
     as_of: str
     uplift: Uplift

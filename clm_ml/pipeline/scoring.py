@@ -39,9 +39,16 @@ SCORES = "scores.parquet"
 
 @dataclass(frozen=True)
 class Scored:
-    """A scores box, and what it holds: a row per segment; and the table that took the scores too, if one did.
+    """A scores box, and what it holds.
 
-    `not_scored` counts whom no list may hold, by reason, where only others are scored.
+    Attributes:
+        box: the folder it lies in.
+        as_of: ISO day.
+        customers: people who were scored.
+        segments: a row a segment, the most value at risk first.
+        warnings: what to bear in mind.
+        table: the table that took the scores too, if one did.
+        not_scored: whom no list may hold, counted by reason, where only others are scored.
     """
 
     box: Path

@@ -33,7 +33,15 @@ __all__ = ["Trained", "train", "train_box"]
 
 @dataclass(frozen=True)
 class Trained:
-    """A model, how it was judged, where its box lies and where it was tracked."""
+    """A model, how it was judged, where its box lies and where it was tracked.
+
+    Attributes:
+        model: as it was learned.
+        box: the folder it lies in.
+        verdict: whether it passed the gate, and why.
+        tracked: the run, and the version and alias it is registered with.
+        warnings: what to bear in mind.
+    """
 
     model: Model
     box: Path

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import yaml
 
+from clm_ml.config import ListPlan
 from clm_ml.proposal.drafting import Draft, Guess
 from clm_ml.proposal.timing import Horizon
 from clm_ml.proposal.vocabulary import CURRENCIES, words
@@ -37,7 +38,15 @@ def written(drafts: Mapping[str, Draft], until: tuple[int, str], horizon: Horizo
     for name, draft in drafts.items():
         lines += _table(name, draft, drafts, home)
     lines += ["task:", *_line(1, "horizon_days", str(horizon.days), horizon.why, bare=True)]
+    lines += [f"{'list:':<{_ASIDE}}  # nothing in the data tells what contacting costs and brings; say", *_money()]
     return "\n".join(lines) + "\n"
+
+
+def _money() -> Iterator[str]:
+    """Write what a list is reckoned with, as it is by default, so that nobody reckons with it unseen."""
+    for key in ("budget", "margin", "contact_cost"):
+        field = ListPlan.model_fields[key]
+        yield from _line(1, key, str(field.default), str(field.description), bare=True)
 
 
 def _line(depth: int, key: str, value: str, why: str, bare: bool = False) -> list[str]:
