@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from clm_ml.plots.paper import OTHER, OWN, blank, percent, rival_lines, thousands
 
@@ -85,6 +86,7 @@ def plot_profit(curves: Mapping[str, Any], currency: str) -> Figure:
         axes.plot(line.idxmax(), line.max(), color=style["color"], marker="o")
     axes.axhline(0, color=OTHER, linestyle="--", linewidth=1, label="nobody")
     axes.set(title="What a list earns, by its length")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.xaxis.set_major_formatter(thousands)
     axes.yaxis.set_major_formatter(thousands)
     axes.legend(frameon=False)

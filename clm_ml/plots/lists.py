@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from clm_ml.plots.paper import OTHER, OWN, blank, thousands
 
@@ -70,6 +71,7 @@ def plot_promise(profits: Any, currency: str, *, is_assumed: bool = True) -> Fig
         va="top",
     )
     axes.set(title="What the list is expected to earn", xlim=(0, len(curve) - 1))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylim(min(0.0, curve.min() * 1.08), max(curve.max() * 1.1, 1.0))
     axes.xaxis.set_major_formatter(thousands)
     axes.yaxis.set_major_formatter(thousands)
