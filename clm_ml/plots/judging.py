@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.ticker import MaxNLocator
 
 from clm_ml.plots.paper import OTHER, OWN, RIVALS, Picture, blank, percent, rival_lines, thousands
 
@@ -107,6 +108,7 @@ def plot_profit(curves: Mapping[str, Any], currency: str) -> Picture:
         figure.tell_along(axes, seen.index, seen, words)
     axes.axhline(0, color=OTHER, linestyle="--", linewidth=1, label="nobody")
     axes.set(title="What a list earns, by its length")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.xaxis.set_major_formatter(thousands)
     axes.yaxis.set_major_formatter(thousands)
     axes.legend(frameon=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from clm_ml.plots.paper import OTHER, OWN, Picture, blank, thousands
 
@@ -91,6 +92,7 @@ def plot_promise(profits: Any, currency: str, *, is_assumed: bool = True) -> Pic
         va="top",
     )
     axes.set(title="What the list is expected to earn", xlim=(0, len(curve) - 1))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylim(min(0.0, curve.min() * 1.08), max(curve.max() * 1.1, 1.0))
     axes.xaxis.set_major_formatter(thousands)
     axes.yaxis.set_major_formatter(thousands)

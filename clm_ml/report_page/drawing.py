@@ -14,6 +14,7 @@ from matplotlib import rc_context
 
 from clm_ml.plots import Picture
 from clm_ml.report_page.colours import variable
+from clm_ml.report_page.words import steady
 
 __all__ = ["WIDTH", "draw"]
 
@@ -72,7 +73,7 @@ def _inline(root: ET.Element, name: str, title: str, description: str, tips: Map
     }  # fmt: skip
     for place, (tag, text) in enumerate((("title", title), ("desc", description))):
         told = ET.Element(tag, {"id": f"{name}-{tag}"})
-        told.text = text
+        told.text = steady(text)
         root.insert(place, told)
     return ET.tostring(root, encoding="unicode")
 
@@ -80,6 +81,7 @@ def _inline(root: ET.Element, name: str, title: str, description: str, tips: Map
 def _settle(node: ET.Element, name: str, used: set[str], tips: Mapping[str, str]) -> None:
     """Take a node out of the file it was in: no namespace, no style, and no id but those that are referred to."""
     node.tag = node.tag.removeprefix(_SVG)
+    node.text = node.text and steady(node.text)
     mark = node.attrib.pop("id", "")
     if mark in used:
         node.set("id", f"{name}-{mark}")
@@ -94,7 +96,7 @@ def _settle(node: ET.Element, name: str, used: set[str], tips: Mapping[str, str]
             node.set(key, variable(node.attrib[key]))
     if mark in tips:
         told = ET.Element("title")
-        told.text = tips[mark]
+        told.text = steady(tips[mark])
         node.insert(0, told)
 
 

@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from clm_ml.report_page.blocks import Section
 from clm_ml.report_page.colours import variables
+from clm_ml.report_page.words import steady
 
 __all__ = ["lay_out"]
 
@@ -49,11 +50,16 @@ def _style(colours: set[str]) -> str:
     return resources.files(__package__).joinpath("page.css").read_text(encoding="utf-8") + own
 
 
+def _steady(value: object) -> object:
+    return steady(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
 @cache
 def _environment() -> Environment:
     return Environment(
         loader=PackageLoader("clm_ml.report_page", "."),
         autoescape=True,
+        finalize=_steady,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 __all__ = [
-    "about", "count", "day", "in_words", "method", "money", "number", "points", "share", "times_in_hundred",
+    "about", "count", "day", "in_words", "method", "money", "number", "points", "share", "steady", "times_in_hundred",
 ]  # fmt: skip
 
 #: Not by the locale, which would make the same page twice two pages.
@@ -23,6 +23,19 @@ _METHODS = {"bg_nbd": "BG/NBD", "logistic_rfm": "logistic RFM"}
 def in_words(name: str) -> str:
     """Write a name of the code for people: `at_risk` is at risk."""
     return name.replace("_", " ")
+
+
+#: Characters that turn the direction of whatever follows them.
+_STEERING = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C])
+
+
+def steady(text: str) -> str:
+    """Take out of a text what would turn the direction of the words after it; letters of any script stay.
+
+    >>> steady("a\u202eb")
+    'ab'
+    """
+    return text.translate(_STEERING)
 
 
 def method(name: str) -> str:
