@@ -26,8 +26,8 @@ nitpicky = True
 # Types of other packages have no page here; nor have the parts of which config and model are made: the page of the
 # config tells its keys, and a model is used whole.
 nitpick_ignore_regex = [
-    (r"py:.*", r"(pd|np|nw|pa|pandas|numpy|narwhals|pyarrow|pathlib|datetime)\..*"),
-    (r"py:.*", r"(collections|typing|pydantic|sklearn|matplotlib)\..*"),
+    (r"py:.*", r"(pd|np|nw|pa|pandas|numpy|narwhals|pyarrow|pydantic|sklearn|matplotlib)\..*"),
+    (r"py:.*", r"(pathlib|datetime|collections|typing)\..*"),
     (r"py:class", r"clm_ml\.(config|model|features|segments|engine|uplift\.learners|customer_view\.telling)\..*"),
     (r"py:(class|exc)", r"(clm_ml\.tables\.validated\.Earlier|Doubt)"),  # of nightly runs, which nobody else makes
 ]
