@@ -314,7 +314,7 @@ def measured(shop):
     row = {"campaign": HOSTILE, "kind": "all", "name": HOSTILE, "contacted": 80, "held_out": 20}
     row |= {"contacted_rate": 0.25, "holdout_rate": 0.2, "rate": 0.05, "rate_low": 0.01, "rate_high": 0.09}
     for name in ("buyers", "revenue", "profit"):
-        row |= {name: 4.0, f"{name}_low": 1.0, f"{name}_high": 7.0}
+        row |= {name: 4.0, f"{name}_low": -0.3, f"{name}_high": 7000.0}
     with new_box(shop.home / "measured", "measurement", {"as_of": DAY, "campaigns": {}}) as hidden:
         (hidden / "measurement.json").write_text(json.dumps(facts))
         pd.DataFrame([row]).to_csv(hidden / "effects.csv", index=False)
@@ -481,6 +481,7 @@ def test_a_page_tells_what_every_box_says(page):
         "Drift: of 3 things looked at 1 have moved since 1 January 2024 by more than they may.",
         "7 people came new, 3 of them with an order",
         "Campaign later: collecting. The horizon is open.",
+        "+4 [+0, +7,000]",
         "It beats 2 simple rules on a day it had not seen.",
         "Not scored, since no list may hold them: suppressed 3.",
         "The tables are complete until 10 July 2024; these scores use only what was known 10 days earlier",

@@ -88,6 +88,7 @@ def _figure(rows: pd.DataFrame, campaign: Any, panel: str, name: str) -> Drawn |
             name,
             f"{campaign['campaign']}: {heading}",
             told,
+            height=1.1 + 0.5 * len(shown),
         ),
         "Each point is the difference between those contacted and those held out, each line the interval that holds "
         "the truth as often as it promises. A line that crosses the dashed one may be chance. The diamond is all.",
@@ -127,8 +128,8 @@ def _effects(rows: pd.DataFrame, campaign: Any) -> Table:
 def _interval(row: Any, name: str) -> str:
     if pd.isna(row[name]):
         return "–"
-    low, high = (f"{row[f'{name}_{end}']:+,.0f}" for end in ("low", "high"))
-    return f"{row[name]:+,.0f} [{low}, {high}]".replace("-", "−")
+    value, low, high = (f"{round(row[part]) + 0.0:+,.0f}" for part in (name, f"{name}_low", f"{name}_high"))
+    return f"{value} [{low}, {high}]".replace("-", "−")
 
 
 def _arms(campaign: Any) -> Table:
