@@ -306,8 +306,9 @@ def test_files_of_which_nothing_tells_whose_their_rows_are_go_whole_where_somebo
 
 def test_files_of_the_shop_are_not_looked_at_unless_they_are_named(shop):
     before = (shop / "people.parquet").read_bytes()
+    (shop / "report.html").write_text(ASK[0])
     done = forget(shop, *ASK)
-    assert "2 other CSV and Parquet files in these folders were not looked at" in done.err
+    assert "3 other files (CSV, Parquet, HTML) in these folders were not looked at" in done.err
     assert (shop / "people.parquet").read_bytes() == before
 
 

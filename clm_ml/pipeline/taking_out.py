@@ -25,6 +25,7 @@ __all__ = ["Place", "find_places"]
 #: The kinds of boxes that hold people; models, measurements, uplift and transitions hold none.
 _KINDS = ("scores", "list", "backtest")
 _WHO = "customer_id"
+_MAY_TELL = (".csv", ".parquet", ".html")
 
 #: Takes people's rows out, whole or not at all, or only looks.
 TakeOut = Callable[[Collection[str], bool], TakenOut]
@@ -64,8 +65,8 @@ def find_places(config: Config, asked: Sequence[Path]) -> tuple[list[Place], lis
     others -= {delivered / file.name for file in others} | {place.path.resolve() for place in places}
     if others:
         troubles.append(
-            f"{len(others):,} other CSV and Parquet files in these folders were not looked at: the shop's own are "
-            "yours to mend, and those that clm-ml wrote can be named one by one."
+            f"{len(others):,} other files (CSV, Parquet, HTML) in these folders were not looked at: the shop's own are "
+            "yours to mend, tables that clm-ml wrote can be named one by one, and pages are made again."
         )
     return list({place.path.resolve(): place for place in places}.values()), troubles
 
@@ -114,9 +115,9 @@ def _counted_without(facts: Mapping[str, Any], taken: TakenOut) -> dict[str, Any
 
 
 def _beside_boxes(config: Config, folder: Path) -> tuple[list[Place], list[Path]]:
-    """Find rejected rows that were kept below a folder, and the other tables there that are in no box."""
+    """Find rejected rows that were kept below a folder, and files there that may tell of people and are in no box."""
     boxes = {path.parent for path in folder.rglob("manifest.json")}
-    files = [path for path in sorted(folder.rglob("*")) if path.suffix in (".csv", ".parquet") and path.is_file()]
+    files = [path for path in sorted(folder.rglob("*")) if path.suffix in _MAY_TELL and path.is_file()]
     loose = [path for path in files if not boxes & {*path.parents}]
     rejected = {path: _rejected(config, path) for path in loose if _is_rejected(config, path)}
     return [place for place in rejected.values() if place], [path for path in loose if path not in rejected]
