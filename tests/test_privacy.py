@@ -171,7 +171,7 @@ class Walked:
         self.run("report", "report", "clm.yaml", "--scores", "scores/now", "--out", "page.html", "--json")
         self.run("report list", "report", "clm.yaml", "--scores", "scores/now", "--list", "lists/now", "--reveal",
                  "--out", "reports/listed.html")  # fmt: skip
-        self.run("monitor", "monitor", "clm.yaml", "--scores", "scores/old", "--out", "m.json", "--plot", "drift.png")
+        self.run("monitor", "monitor", "clm.yaml", "--scores", "scores/now", "--out", "m.json", "--plot", "drift.png")
         self.run("measure", "measure", "clm.yaml", "old list", "--out", "measured", "--plot", "m.png")
         self.run("universal", "measure", "clm.yaml", "universal")
         self.run("uplift", "uplift", "clm.yaml", "old list", "--out", "uplift")
