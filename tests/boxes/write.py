@@ -26,11 +26,13 @@ HERE = Path(__file__).parent
 
 
 def example_rows(model) -> pd.DataFrame:
-    """Draw the same features for whichever model: whole numbers, an e-mail, no attribute."""
-    numbers = {name: [float((place + row) % 7) for row in range(4)] for place, name in enumerate(model.numbers())}
+    """Draw the same features for whichever model, told by their names alone: a later version may know more of them."""
+    numbers = {name: [float((sum(name.encode()) + row) % 7) for row in range(4)] for name in model.numbers()}
     rows = pd.DataFrame(numbers | {"customer_id": [f"c{row}" for row in range(4)]})
     texts = {name: None for name in model.features() if name not in rows}
-    return rows.assign(as_of=20_000, has_email=1.0, orders_ever=[0.0, 1.0, 2.0, 3.0], **texts)
+    orders = {"orders_ever": [0.0, 1.0, 2.0, 3.0], "order_days_ever": [0.0, 1.0, 2.0, 3.0]}
+    days = {"days_since_last_order": [0.0, 3.0, 4.0, 5.0], "days_since_first_order": [0.0, 3.0, 40.0, 90.0]}
+    return rows.assign(as_of=20_000, has_email=1.0, **orders, **days, **texts)
 
 
 def told(model) -> list[dict[str, object]]:
