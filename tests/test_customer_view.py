@@ -432,6 +432,7 @@ def test_a_live_campaign_and_the_suppression_file_forbid_contact(tmp_path):
         "campaign": "spring", "customer_id": "a", "arm": "holdout", "share": 0.1, "stratum": "loyal", "rank": 3,
         "score": 1.0, "ranked_by": "x", "assigned_at": "2024-06-01", "sent_on": "2024-06-01", "horizon_days": 90,
         "delete_after": "2025-06-01",
+        "play": 1,
     }  # fmt: skip
     later = row | {"campaign": "summer", "sent_on": "2024-07-02", "assigned_at": "2024-07-02", "arm": "contact"}
     with open_ledger(config.path("l.db")) as ledger:

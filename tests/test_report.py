@@ -140,7 +140,7 @@ def test_a_drawing_tells_what_it_is_and_what_its_marks_are(counted):
     svg = draw(lambda: plot_grid(counted.grid, counted.segments, DAY, legend=False), "map", "The map", "By R and F.")
     assert 'role="img" aria-labelledby="map-title map-desc"' in svg
     assert '<title id="map-title">The map</title><desc id="map-desc">By R and F.</desc>' in svg
-    assert "<title>falling asleep, R 1, F 3: 2 of 2</title>" in svg
+    assert "<title>falling asleep: 2 of 2 with R score 1 and F score 3</title>" in svg
     assert ">R score: 5 ordered most lately</text>" in svg, "text is text"
 
 
