@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,7 @@ from clm_ml.uplift import learn_uplift
 
 FEATURES = ("recency", "history", "mens", "womens", "newbie", "zip_code", "channel")
 LEARNERS = ("auto", "x", "t", "response")
+TABLES = ("s7", "gates", "simulated")
 GOALS = {"Womens": 70.0, "Mens": 25.0}
 ASKED = {"features": FEATURES, "arm": "segment", "holdout": "No E-Mail", "share": 0.5}
 
@@ -28,10 +29,17 @@ def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--simulations", type=int, default=200)
     asked.add_argument("--seed", type=int, default=1)
+    asked.add_argument("--tables", nargs="+", choices=TABLES, default=TABLES, help="which; all, if none is named")
+    asked.add_argument("--learners", nargs="+", choices=LEARNERS, default=["auto", "x"], help="of the simulated gate")
     told, begun = asked.parse_args(), time.process_time()
     mail = pd.read_parquet(find("hillstrom.parquet"))
-    for rows in (s7(mail, told.seed), gates(mail), constant(told.simulations, told.seed)):
-        print(table(list(rows)), "\n", flush=True)
+    tables = {
+        "s7": s7(mail, told.seed),
+        "gates": gates(mail),
+        "simulated": constant(told.simulations, told.seed, told.learners),
+    }
+    for name in told.tables:
+        print(table(list(tables[name])), "\n", flush=True)
     print(f"{time.process_time() - begun:,.0f} CPU seconds")
 
 
@@ -95,10 +103,10 @@ def gates(mail: pd.DataFrame) -> Iterator[dict]:
                 }  # fmt: skip
 
 
-def constant(simulations: int, seed: int) -> Iterator[dict]:
+def constant(simulations: int, seed: int, learners: Sequence[str]) -> Iterator[dict]:
     """Count how often the gate passes where a contact does the same to everybody, and where it does not."""
     for held, differs in ((0.5, 0.0), (0.1, 0.0), (0.5, 1.0)):
-        for learner in ("auto", "x"):
+        for learner in learners:
             runs = simulations if not differs else simulations // 4
             passed = [passes(held, differs, learner, seed * 100_000 + number) for number in range(runs)]
             yield {

@@ -21,8 +21,8 @@ from clm_ml.tables import Tables, read_tables
 settings.register_profile("clm", deadline=None)
 settings.load_profile("clm")
 
-#: Fixtures that take long to make.
-DEAR = ("spark", "walk")
+#: Fixtures that take long to make: of all tests together, or of each file.
+DEAR, DEAR_BY_FILE = ("spark",), ("shop", "site", "walk")
 
 Rows = Sequence[Sequence[Any]]
 
@@ -30,9 +30,11 @@ Rows = Sequence[Sequence[Any]]
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let the tests that share a dear fixture run in one process, as `--dist loadgroup` asks: it is made once."""
     for item in items:
-        for name in DEAR:
+        for name in (*DEAR, *DEAR_BY_FILE):
             if name in getattr(item, "fixturenames", ()):
-                item.add_marker(pytest.mark.xdist_group(name))
+                group = name if name in DEAR else f"{item.path.stem} {name}"
+                item.add_marker(pytest.mark.xdist_group(group))
+                break
 
 
 COLUMNS = {
