@@ -443,10 +443,27 @@ def test_a_session_of_ours_has_the_memory_threads_and_folder_of_the_config_and_e
 # the whole walk ----------------------------------------------------------------------------------------------
 
 
-def process(*arguments, temp, before=""):
+VERBS = """
+import sys
+from clm_ml.cli import main
+for step in steps:
+    sys.argv[1:] = step
+    try:
+        main()
+    except SystemExit as ended:
+        print("exit code", ended.code or 0, flush=True)
+"""
+SESSION = """
+from clm_ml.config import load_config
+from clm_ml.engine.spark_session import open_session
+held = open_session(load_config(steps[0][1]))
+"""
+
+
+def process(*arguments, temp, before="", body="from clm_ml.cli import main\nmain()"):
     """Run the command line as a process of its own, with a folder of its own for what is temporary."""
     temp.mkdir(exist_ok=True)
-    command = [sys.executable, "-c", f"{before}\nfrom clm_ml.cli import main\nmain()", *map(str, arguments)]
+    command = [sys.executable, "-c", f"{before}\n{body}", *map(str, arguments)]
     there = os.environ | {"TMPDIR": str(temp)}
     there |= {"TZ": "Asia/Tokyo", "JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1"}  # nobody may go by this zone
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600, env=there)
@@ -471,7 +488,7 @@ def walk(tmp_path_factory):
 
 
 def walked(folder, engine):
-    """Check, train, score and export on one engine, each in its own process; give what was said."""
+    """Check, train, score and export on one engine, in a process of its own and one session; give what was said."""
     plan, out = folder / f"shop/{engine}.yaml", folder / engine
     steps = (
         ("check", plan, "--quarantine", out / "kept"),
@@ -479,9 +496,13 @@ def walked(folder, engine):
         ("score", plan, "--model", out / "model", "--out", out / "scores"),
         ("export", plan, "--scores", out / "scores", "--campaign", "autumn", "--out", out / "list"),
     )
-    told = [process(*step, temp=folder / "temp") for step in steps]
-    assert [code for code, _, _ in told if code not in (0, 17)] == [], told
-    return [(code, out.replace(engine, ""), err.replace(engine, "")) for code, out, err in told]
+    asked = f"steps = {[list(map(str, step)) for step in steps]}\n"
+    before = asked + (SESSION if engine == "spark" else "")
+    code, told, err = process(temp=folder / "temp", before=before, body=VERBS)
+    ended = [line for line in told.splitlines() if line.startswith("exit code")]
+    assert (code, len(ended)) == (0, len(steps)), (told, err)
+    assert {line.split()[-1] for line in ended} <= {"0", "17"}, (told, err)
+    return told.replace(engine, ""), err.replace(engine, "")
 
 
 def files_of(box):

@@ -83,6 +83,7 @@ def _started(config: Config, scratch: Path) -> Session:
         settings.set(key, value)
     for name in _LOGGERS:
         logging.getLogger(name).disabled = True
+    logging.getLogger().addFilter(_is_not_py4js)
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
     try:
         nowhere = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
@@ -98,6 +99,11 @@ def _started(config: Config, scratch: Path) -> Session:
     except Exception as error:
         stop()
         raise ConfigError(f"engine: Spark does not start at {master} ({spark_says(error)}).") from None
+
+
+def _is_not_py4js(record: logging.LogRecord) -> bool:
+    """Keep what py4j says to the root logger, with a traceback, from people: of a Spark that was killed we tell."""
+    return "py4j" not in Path(record.pathname).parts
 
 
 def _stop(process: Any, scratch: Path) -> None:

@@ -60,7 +60,9 @@ class Prior:
 
     def with_log_odds(self, features: pd.DataFrame) -> pd.DataFrame:
         """Add the log-odds of an order in the horizon, null for who has not ordered."""
-        return features.assign(**{PRIOR_LOG_ODDS: logit(self.order_probability(features))})
+        told = pd.Series(logit(self.order_probability(features)), features.index, name=PRIOR_LOG_ODDS)
+        rest = features.drop(columns=PRIOR_LOG_ODDS, errors="ignore")
+        return pd.concat([rest, told], axis=1)  # assign would warn of a frame of as many parts as there are features
 
     def orders_if_ordering(self, features: pd.DataFrame) -> Floats:
         """Give the expected orders in the horizon of who orders at all; of who has not ordered before, one day's."""
