@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from math import ceil
+from typing import Any
 
 import narwhals as nw
 import pandas as pd
@@ -19,7 +20,15 @@ from clm_ml.labels import next_orders, outcomes, refuse_open
 from clm_ml.snapshot import Prepared, only, orders_known_by, take_snapshot
 from clm_ml.timeline import as_ofs_before, date_of, day_of, label_window
 
-__all__ = ["Examples", "collect_examples", "draw_evenly", "refuse_short", "standing_ahead", "training_as_ofs"]
+__all__ = [
+    "Examples",
+    "collect_examples",
+    "draw_evenly",
+    "put_beside",
+    "refuse_short",
+    "standing_ahead",
+    "training_as_ofs",
+]
 
 
 @dataclass(frozen=True)
@@ -225,8 +234,20 @@ def collect_examples(
     when_read()
     opened = None if open_parts is None else _frame(open_parts)
     if not parts and opened is not None:
-        return Examples(opened.iloc[:0].assign(**_ABSENT, next_order_days=0), share, known_by, opened)
+        return Examples(put_beside(opened.iloc[:0], **_ABSENT, next_order_days=0), share, known_by, opened)
     return Examples(_frame(parts), share, known_by, opened)
+
+
+def put_beside(features: pd.DataFrame, **columns: Any) -> pd.DataFrame:
+    """Put columns beside features, in place of those that have their names, as a new frame.
+
+    `assign` would warn of a frame of as many parts as there are features.
+
+    >>> put_beside(pd.DataFrame({"orders_ever": [1, 2], "ordered": [0, 0]}), ordered=[1, 0]).to_dict("list")
+    {'orders_ever': [1, 2], 'ordered': [1, 0]}
+    """
+    rest = features.drop(columns=list(columns), errors="ignore")
+    return pd.concat([rest, pd.DataFrame(columns, index=features.index)], axis=1)
 
 
 def _frame(parts: list[pa.Table]) -> pd.DataFrame:

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from clm_ml.examples import put_beside
+
 __all__ = ["Attributes", "fit_attributes"]
 
 #: Fewer people with a value could be told apart by it, and teach nothing that lasts.
@@ -36,7 +38,7 @@ class Attributes:
             _number_of(column): features[column].astype(object).map(told).astype("float64").fillna(0.0)
             for column, told in self.log_odds.items()
         }
-        return features.assign(**made) if made else features
+        return put_beside(features, **made) if made else features
 
 
 def _number_of(column: str) -> str:

@@ -16,6 +16,7 @@ import pandas as pd
 from scipy.special import logit
 
 from clm_ml.btyd import BgNbd, GammaGamma, Histories, collect_histories, fit_bg_nbd, fit_gamma_gamma
+from clm_ml.examples import put_beside
 from clm_ml.model.blocks import blocks
 
 __all__ = ["PRIOR_LOG_ODDS", "Prior", "fit_prior", "read_prior"]
@@ -60,9 +61,7 @@ class Prior:
 
     def with_log_odds(self, features: pd.DataFrame) -> pd.DataFrame:
         """Add the log-odds of an order in the horizon, null for who has not ordered."""
-        told = pd.Series(logit(self.order_probability(features)), features.index, name=PRIOR_LOG_ODDS)
-        rest = features.drop(columns=PRIOR_LOG_ODDS, errors="ignore")
-        return pd.concat([rest, told], axis=1)  # assign would warn of a frame of as many parts as there are features
+        return put_beside(features, **{PRIOR_LOG_ODDS: logit(self.order_probability(features))})
 
     def orders_if_ordering(self, features: pd.DataFrame) -> Floats:
         """Give the expected orders in the horizon of who orders at all; of who has not ordered before, one day's."""
