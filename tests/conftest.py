@@ -21,6 +21,9 @@ from clm_ml.tables import Tables, read_tables
 settings.register_profile("clm", deadline=None)
 settings.load_profile("clm")
 
+# Spark's Java lives too short in a test for what its second compiler would bring.
+os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
+
 #: Fixtures that take long to make: of all tests together, or of each file.
 DEAR, DEAR_BY_FILE = ("spark",), ("shop", "site", "walk")
 

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from clm_ml.cli import app
 from clm_ml.config import Config, Table
-from clm_ml.datasets import online_retail_path, simulate
+from clm_ml.datasets import simulate
 from clm_ml.engine import open_engine, spark_session
 from clm_ml.engine.spark_session import spark_failure
 from clm_ml.errors import ConfigError, DataError
@@ -519,24 +519,6 @@ def test_the_whole_walk_gives_the_same_bytes_and_says_nothing_more(walk):
         assert pq.read_table(walk / "spark/kept" / kept.name).to_pylist() == pq.read_table(kept).to_pylist()
     assert list((walk / "temp").iterdir()) == []
     assert not {"spark-warehouse", "metastore_db", "derby.log"} & {path.name for path in Path.cwd().iterdir()}
-
-
-@pytest.mark.slow
-def test_online_retail_is_scored_to_the_same_bytes(tmp_path):
-    content = yaml.safe_load((CONFIGS / "online_retail.yaml").read_text())
-    content["tables"]["orders"]["source"] = str(online_retail_path())
-    boxes = {}
-    for engine in ("duckdb", "spark"):
-        tracking = {"uri": f"sqlite:///{tmp_path / engine}.db"}
-        plan, out = tmp_path / f"{engine}.yaml", tmp_path / engine
-        plan.write_text(yaml.safe_dump(content | {"engine": engine, "threads": 2, "tracking": tracking}))
-        when = ("--as-of", "2011-09-11", "--model", tmp_path / "duckdb/model")
-        train, score = ("train", plan, *when), ("score", plan, *when, "--out", out / "scores")
-        for step in (train, score) if engine == "duckdb" else (score,):
-            code, _, err = process(*step, temp=tmp_path / "temp")
-            assert (code, err) == (0, "")
-        boxes[engine] = files_of(out / "scores")
-    assert boxes["spark"] == boxes["duckdb"]
 
 
 KILL = """
