@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-__all__ = ["AsOf", "ConfigPath", "Debug", "DestinationNames", "Force", "Fresh", "Json", "app"]
+__all__ = ["AsOf", "ConfigPath", "Debug", "DestinationNames", "Force", "Fresh", "Json", "ScoresBox", "app"]
 
 #: The verbs in the order in which they are used.
 _VERBS = (
@@ -39,6 +39,7 @@ DestinationNames = Annotated[
     list[str] | None,
     typer.Option("--destination", metavar="NAME|YAML", help="Instead of the config's; once for each."),
 ]
+ScoresBox = Annotated[Path, typer.Option("--scores", metavar="DIR", help="A scores box.")]
 AsOf = Annotated[str | None, typer.Option("--as-of", metavar="DAY", help="ISO day; what lies before it is known.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Read everything again, whatever an earlier run has kept.")]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clm_ml.cli.answering import Answer, answering
-from clm_ml.cli.asking import ConfigPath, Debug, Force, Fresh, Json, app
+from clm_ml.cli.asking import ConfigPath, Debug, Force, Fresh, Json, ScoresBox, app
 
 if TYPE_CHECKING:
     from clm_ml.pipeline import Monitored
@@ -22,7 +22,7 @@ _MOST_WORDS = 12
 @app.command()
 def monitor(
     config: ConfigPath,
-    scores: Annotated[Path, typer.Option("--scores", metavar="DIR", help="A scores box.")],
+    scores: ScoresBox,
     model: Annotated[
         str | None,
         typer.Option("--model", metavar="DIR|URI", help="The model that made them, if it is elsewhere than it was."),

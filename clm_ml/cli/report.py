@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from clm_ml.cli.answering import answering
-from clm_ml.cli.asking import ConfigPath, Debug, Force, Json, app
+from clm_ml.cli.asking import ConfigPath, Debug, Force, Json, ScoresBox, app
 
 __all__ = ["report"]
 
@@ -16,7 +16,7 @@ __all__ = ["report"]
 @app.command()
 def report(
     config: ConfigPath,
-    scores: Annotated[Path, typer.Option("--scores", metavar="DIR", help="A scores box.")],
+    scores: ScoresBox,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Where the page goes: reports/PROJECT-DAY.html.")
     ] = None,
