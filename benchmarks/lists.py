@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import lightgbm as lgb
@@ -20,6 +21,7 @@ import pandas as pd
 from campaigns import table
 from pandas.api.types import is_numeric_dtype
 
+from clm_ml.campaign import open_ledger
 from clm_ml.config import Config, PlayPlan, load_config
 from clm_ml.datasets import simulate
 from clm_ml.datasets.truth import TRUTH
@@ -30,7 +32,8 @@ from clm_ml.lifecycle import playbook
 from clm_ml.model import learn
 from clm_ml.pipeline.permission import find_consent
 from clm_ml.pipeline.reading import find_reading
-from clm_ml.ranking import find_refusals, rank_customers
+from clm_ml.pipeline.saved import find_saved
+from clm_ml.ranking import Effects, find_refusals, rank_customers
 from clm_ml.snapshot import prepare, take_snapshot
 from clm_ml.tables import Tables, read_tables
 
@@ -62,6 +65,8 @@ class Shop:
         tables = read_tables(self.config)
         self.consent = find_consent(tables)
         self.reading = find_reading(tables, tables.complete_until, self.config.list.read_days)
+        with open_ledger(self.config.path(self.config.list.ledger), only_look=True) as ledger:
+            self.saved = find_saved(tables, tables.complete_until, self.config, ledger)
         if not kept.exists():
             describe_and_score(tables, self.config).to_parquet(kept)
         people = pd.read_parquet(kept)
@@ -69,7 +74,7 @@ class Shop:
         people["true_profit"] = true_profit(people, home, self.config)
         who = {"consent": self.consent, "plays": playbook(self.config)}
         told = find_refusals(people, self.config.list, **who)
-        may_be = ~told[["no consent", "objects to profiling", "never ordered"]].any(axis=1)
+        may_be = ~told[["no consent", "objects to profiling", "no consent to the channel", "never ordered"]].any(axis=1)
         self.people = people[may_be].reset_index(drop=True)
 
 
@@ -125,31 +130,30 @@ def judge(shop: Shop, other: Shop) -> dict[tuple[str, float], tuple[int, float]]
         size = int(budget / plan.contact_cost)
         for name, score in scores.items():
             earned[name, budget] = taken(people, score, size)
-        for name, (by_reading, keys) in OURS.items():
-            earned[name, budget] = listed(shop, budget, by_reading, keys)
+        for name, known in OURS.items():
+            earned[name, budget] = listed(shop, budget, known)
         earned["learned from another shop's truth", budget] = taken(people, learned(people, other.people), size, 0.0)
         earned["perfect knowledge", budget] = taken(people, people["true_profit"], size, 0.0)
     return earned
 
 
-#: The list as it comes, with a key of the shop's own, and without who reads e-mails.
+#: The list as it comes; by what is assumed, with a key of the shop's own or without; and without who reads e-mails.
 OURS = {
-    "**clm-ml**": (True, {}),
-    "**clm-ml, silent_days: 90**, as this shop's campaigns call lapsed": (True, {"silent_days": TRUTH.lapsed_days}),
-    "clm-ml, as if all read alike": (False, {}),
+    "**clm-ml**": ("saved", "reading"),
+    "clm-ml, the save rate assumed": ("reading",),
+    "clm-ml, the save rate assumed, `silent_days: 90`, as this shop calls lapsed": ("reading", "silent"),
+    "clm-ml, the save rate assumed, as if all read alike": (),
 }
 
 
-def listed(shop: Shop, budget: float, by_reading: bool, keys: dict) -> tuple[int, float]:
+def listed(shop: Shop, budget: float, known: Sequence[str]) -> tuple[int, float]:
+    keys = {"silent_days": TRUTH.lapsed_days} if "silent" in known else {}
     plan = shop.config.list.model_copy(update={"budget": budget, **keys})
+    reading = shop.reading if "reading" in known else None
+    rates = shop.saved.rates if "saved" in known else None
+    effects, plays = Effects(reading, rates), playbook(shop.config)
     try:
-        ranked = rank_customers(
-            shop.people,
-            plan,
-            consent=shop.consent,
-            plays=playbook(shop.config),
-            reading=shop.reading if by_reading else None,
-        ).customers
+        ranked = rank_customers(shop.people, plan, consent=shop.consent, plays=plays, effects=effects).customers
     except CampaignError:
         return 0, 0.0
     truth = shop.people.set_index("customer_id")["true_profit"]

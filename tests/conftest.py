@@ -44,7 +44,7 @@ COLUMNS = {
     "orders": ["customer_id", "ordered_at", "amount", "order_id", "loaded_at", "is_return"],
     "events": ["customer_id", "occurred_at", "event_type", "loaded_at"],
     "customers": ["customer_id", "created_at", "email"],
-    "contacts": ["customer_id", "contacted_at", "campaign", "arm"],
+    "contacts": ["customer_id", "contacted_at", "campaign", "arm", "channel"],
 }
 
 

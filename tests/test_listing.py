@@ -318,28 +318,41 @@ def test_a_favourite_category_is_that_of_the_most_money_after_returns(tmp_path):
     assert find_favourite_categories(["a"], tables, parse_day("2024-12-01")).empty
 
 
-def test_reading_counts_opens_from_the_first_order_to_a_while_after_the_last_and_before_as_of():
+def test_reading_is_told_by_the_opens_from_the_first_sign_of_life_to_the_last_or_a_while_after_the_last_order():
     from tests.conftest import make_shop
 
     orders = [("a", "2024-01-01", 10.0), ("a", "2024-01-31", 10.0), ("b", "2024-11-20", 10.0), ("b", "2024-12-20", 9.0)]
+    orders += [("c", "2024-02-01", 10.0)]
     events = [
-        ("a", "2023-12-31", "email_open"),  # was no customer yet
+        ("a", "2023-12-22", "visit"),  # ten days before the first order
         ("a", "2024-01-01", "email_open"),
-        ("a", "2024-03-01", "email_click"),  # thirty days after the last order
-        ("a", "2024-02-29", "email_click"),
+        ("a", "2024-02-29", "email_open"),
+        ("a", "2024-02-29", "email_click"),  # opens tell, where there are any
         ("b", "2024-11-25", "visit"),
         ("b", "2024-12-01", "email_open"),  # not known yet
+        ("c", "2024-08-01", "email_open"),  # half a year after the last order
         ("stranger", "2024-01-01", "email_open"),
     ]
     tables = make_shop(orders, events)
     found = find_reading(tables, parse_day("2024-12-01"), 30)
-    by_hand = reading_of(pd.Series({"a": 2.0, "b": 0.0}), pd.Series({"a": 60.0, "b": 11.0}), 30)
+    opens, watched = {"a": 2.0, "b": 0.0, "c": 1.0}, {"a": 70.0, "b": 11.0, "c": 183.0}
+    by_hand = reading_of(pd.Series(opens), pd.Series(watched), 30)
     pd.testing.assert_series_equal(found, by_hand, check_names=False)
-    assert found["a"] > 1 > found["b"]
+    assert found["a"] > 1 > found["c"]
     assert np.isclose(found.mean(), 1.0)
     assert find_reading(tables, parse_day("2024-12-01"), 0) is None
     assert find_reading(make_shop(orders), parse_day("2024-12-01"), 30) is None
     assert find_reading(make_shop(orders, [("a", "2024-01-02", "visit")]), parse_day("2024-12-01"), 30) is None
+
+
+def test_where_no_opens_are_told_clicks_tell_who_reads():
+    from tests.conftest import make_shop
+
+    orders = [("a", "2024-01-01", 10.0), ("b", "2024-01-01", 10.0)]
+    clicked = make_shop(orders, [("a", "2024-01-02", "email_click")])
+    clicked = replace(clicked, meanings={"email_click": ("email_click",)})
+    found = find_reading(clicked, parse_day("2024-12-01"), 30)
+    assert found["a"] > 1 > found["b"]
 
 
 def test_a_list_is_ranked_by_uplift_where_it_is_proved_and_says_so_where_it_is_not(shop):

@@ -8,11 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clm_ml import ranking
 from clm_ml.config import ListPlan
 from clm_ml.errors import CampaignError
 from clm_ml.lifecycle import playbook
-from clm_ml.ranking import find_refusals, rank_customers
+from clm_ml.ranking import Effects, SaveRates, find_refusals, rank_customers, refusing
 from clm_ml.segments import SEGMENTS
 
 PLAN = ListPlan(budget=2.0, contact_cost=1.0, margin=0.5, assumed_save_rate=0.1)
@@ -231,15 +230,15 @@ def test_whom_the_list_may_not_hold_is_neither_on_it_nor_scored_for_it(drawn):
         if may_contact is True and may_profile is not False and not is_suppressed and not is_reserved
     }
     scored_for_it: set[str] = set()
-    with_profit = ranking._with_profit
+    with_profit = refusing.with_profit
     chosen = {
         "suppressed": [who for who, yes in zip(ids, suppressed, strict=True) if yes],
         "reserved": [who for who, yes in zip(ids, reserved, strict=True) if yes],
     }
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            ranking,
-            "_with_profit",
+            refusing,
+            "with_profit",
             lambda rows, *rest: (scored_for_it.update(rows["customer_id"]), with_profit(rows, *rest))[1],
         )
         try:
@@ -376,13 +375,60 @@ def test_who_reads_e_mails_is_the_likelier_brought_back_by_one():
     names = ("never", "reader", "unknown")
     scores = scored(*((name, "at_risk", 0.5, 100.0) for name in names), ("call", "cannot_lose", 0.5, 100.0))
     reading = pd.Series({"never": 0.5, "reader": 2.0, "call": 2.0})
-    customers = rank_customers(scores, planned(), reading=reading).customers.set_index("customer_id")
+    customers = rank_customers(scores, planned(), effects=Effects(reading=reading)).customers.set_index("customer_id")
     assert customers["expected_profit"].to_dict() == pytest.approx(
         {"reader": 4.0, "call": 1.5, "unknown": 1.5, "never": 0.25}
     )
     assert customers["expected_effect"]["reader"] == pytest.approx(0.1)
-    certain = rank_customers(scores, planned(assumed_save_rate=1.0), reading=pd.Series({"reader": 9.0})).customers
+    certain = rank_customers(
+        scores, planned(assumed_save_rate=1.0), effects=Effects(reading=pd.Series({"reader": 9.0}))
+    ).customers
     assert certain["expected_effect"].max() == 1.0
+
+
+def test_what_past_campaigns_brought_back_takes_the_place_of_what_is_assumed():
+    scores = scored(*((name, "at_risk", 0.5, 100.0) for name in ("lapsed", "lately", "reader")),
+                    ("call", "cannot_lose", 0.5, 100.0))  # fmt: skip
+    scores["days_since_last_order"] = [90, 89, 400, 400]
+    rates = SaveRates({("email", True): 0.08, ("email", False): 0.01}, horizon_days=90)
+    effects = Effects(reading=pd.Series({"reader": 2.0, "call": 2.0}), save_rates=rates)
+    ranked = rank_customers(scores, planned(), effects=effects)
+    customers = ranked.customers.set_index("customer_id")
+    assert customers["expected_profit"].to_dict() == pytest.approx({"reader": 7.0, "lapsed": 3.0, "call": 1.5})
+    assert ranked.dropped["not worth the contact"] == 1  # lately: .01 × .5 × 100 < 1
+    assert customers["ranked_by"].to_dict() == {
+        "reader": "expected profit (measured save rate)",
+        "lapsed": "expected profit (measured save rate)",
+        "call": "expected profit (assumed save rate 0.1)",  # nobody has measured calls
+    }
+
+
+def test_rates_of_campaigns_that_tell_no_channel_hold_for_those_that_have_none_of_their_own():
+    rates = SaveRates({(None, True): 0.03, ("email", True): 0.08}, horizon_days=90)
+    scores = pd.DataFrame({"days_since_last_order": [90.0, 90.0, 1.0, None]})
+    told = rates.effects(scores, pd.Series(["email", "phone", "email", "phone"]))
+    assert told.tolist() == pytest.approx([0.08, 0.03, np.nan, np.nan], nan_ok=True)
+
+
+def test_whoever_has_not_said_yes_to_the_channel_of_their_play_is_left_out():
+    scores = scored(
+        *((name, "at_risk", 0.5, 100.0) for name in ("yes", "no", "unknown", "nobody")),
+        ("called", "cannot_lose", 0.5, 100.0), ("uncalled", "cannot_lose", 0.5, 100.0),
+    )  # fmt: skip
+    consent = pd.DataFrame(
+        {
+            "customer_id": ["yes", "no", "unknown", "called", "uncalled"],
+            "contact_email": [True, False, None, False, True],
+            "contact_phone": [False, True, True, True, None],
+        },
+        dtype=object,
+    )
+    ranked = rank_customers(scores, planned(), consent=consent, members=["no"])
+    assert set(ranked.customers["customer_id"]) == {"yes", "called"}
+    assert ranked.dropped["no consent to the channel"] == 4, "members as well"
+    assert "no consent" not in ranked.dropped, "nobody is asked about contact as such"
+    by_email_only = rank_customers(scores, planned(), consent=consent.drop(columns="contact_phone"))
+    assert {"called", "uncalled"} <= set(by_email_only.customers["customer_id"]), "calls are not asked about"
 
 
 def test_the_profits_of_all_who_may_be_contacted_are_told_in_the_order_of_the_budget():
@@ -395,7 +441,7 @@ def test_the_profits_of_all_who_may_be_contacted_are_told_in_the_order_of_the_bu
 
 # Whatever comes, nobody is listed who must not be, and nothing is exceeded
 
-_FLAGS = ("suppressed", "no consent", "objects", "reserved", "fatigued", "held back", "member")
+_FLAGS = ("suppressed", "no consent", "no e-mail", "objects", "reserved", "fatigued", "held back", "member")
 drawn_customers = st.lists(
     st.tuples(
         st.sampled_from(["cannot_lose", "at_risk", "falling_asleep", "champion"]),
@@ -423,6 +469,7 @@ def test_no_list_exceeds_anything_or_holds_anybody_who_must_not_be_on_it(drawn, 
             "customer_id": ids,
             "may_contact": [name not in flagged["no consent"] for name in ids],
             "may_profile": [False if name in flagged["objects"] else None for name in ids],
+            "contact_email": [name not in flagged["no e-mail"] for name in ids],
         }
     )
     plays = playbook()
@@ -438,6 +485,8 @@ def test_no_list_exceeds_anything_or_holds_anybody_who_must_not_be_on_it(drawn, 
     listed, new = ranked.customers, ranked.customers[~ranked.customers["customer_id"].isin(flagged["member"])]
     never = flagged["suppressed"] | flagged["no consent"] | flagged["objects"] | flagged["held back"]
     assert not set(listed["customer_id"]) & never
+    by_email = listed["segment"].map({name: play.channel for name, play in plays.items()}) == "email"
+    assert not set(listed.loc[by_email, "customer_id"]) & flagged["no e-mail"]
     assert not set(new["customer_id"]) & (flagged["reserved"] | flagged["fatigued"])
     assert (new["expected_profit"] > 0).all()
     assert set(new["segment"]) <= set(plan.segments), "nobody has said yes to profiling"

@@ -24,7 +24,7 @@ from clm_ml.errors import ArtifactError, CampaignError, DataError, ModelError, T
 from clm_ml.pipeline import learn_from_campaigns
 from clm_ml.pipeline.persuading import find_effects
 from clm_ml.plots import plot_uplift
-from clm_ml.ranking import rank_customers
+from clm_ml.ranking import Effects, rank_customers
 from clm_ml.tables import read_tables
 from clm_ml.uplift import BOX_KIND, Gate, learn_uplift, load_uplift, save_uplift
 from clm_ml.uplift.deciles import by_decile
@@ -301,7 +301,7 @@ def test_proved_uplift_ranks_and_says_so_and_the_others_are_ranked_by_what_is_as
     told = rank_customers(
         scores(("a", 0.9, 100.0), ("b", 0.5, 100.0), ("c", 0.8, 100.0), ("d", 0.9, 100.0)),
         plan,
-        uplift=pd.Series({"a": 0.01, "b": 0.2, "d": -0.1}),
+        effects=Effects(uplift=pd.Series({"a": 0.01, "b": 0.2, "d": -0.1})),
     )
     rows = told.customers.set_index("customer_id")
     assert rows["expected_profit"].round(6).to_dict() == {

@@ -197,6 +197,7 @@ def tell_exported(answer: Answer, exported: Exported, config: Config) -> None:
             "suppressed": listed.suppressed.facts(),
             "promise": listed.promise.facts(),
             "assumed_save_rate": config.list.assumed_save_rate if listed.promise.assumed else None,
+            "save_rates": listed.saved.facts(),
             "plot": exported.plot and str(exported.plot),
             "files": [str(path) for path in exported.files],
             "warnings": list(listed.warnings),
@@ -205,6 +206,8 @@ def tell_exported(answer: Answer, exported: Exported, config: Config) -> None:
     _warn(answer, listed.warnings)
     _say_sizes(answer, listed)
     for line in listed.promise.lines(len(listed.holdout), config.currency):
+        answer.say(line)
+    for line in listed.saved.lines():
         answer.say(line)
     if listed.promise.assumed:
         rate = config.list.assumed_save_rate

@@ -288,12 +288,17 @@ class ListPlan(Frozen):
     margin: Annotated[Number, Field(gt=0, le=1)] = Field(0.3, description="Share of an order's amount that is profit.")
     contact_cost: Annotated[Number, Field(gt=0)] = Field(1.0, description="Cost of contacting one customer.")
     assumed_save_rate: Annotated[Number, Field(gt=0, le=1)] = Field(
-        0.05, description="Assumed share of churners whom a contact brings back, until a campaign has measured it."
+        0.05, description="Assumed share of churners whom a contact brings back, until campaigns have measured it."
+    )
+    measured_days: Annotated[Whole, Field(ge=0)] = Field(
+        730,
+        description="Campaigns that began within so many days, held somebody out and have closed measure what contacts "
+        "bring back, in place of assumed_save_rate once they show that it is something; 0: it stays assumed.",
     )
     read_days: Annotated[Whole, Field(ge=0)] = Field(
         30,
-        description="By e-mail, those are the likelier brought back who opened one within so many days while they were "
-        "customers; 0: all alike.",
+        description="By e-mail, those are the likelier brought back who would open one within so many days, as far as "
+        "those they opened tell; 0: all alike.",
     )
     suppress: Path | None = Field(
         None,

@@ -20,6 +20,7 @@ _FORBIDS = {
     "suppressed": "is on the file of those never to contact",
     "no consent": "has not said yes to being contacted",
     "objects to profiling": "objects to profiling",
+    "no consent to the channel": "has not said yes to the channel by which their segment is contacted",
     "in another live campaign": "is in a campaign that is still going on",
     "fatigued": "was contacted too lately, or too often",
     "universal holdout": "is in the universal holdout, which no campaign contacts",

@@ -15,6 +15,7 @@ from clm_ml.measuring.interim import Interim, watch_buyers
 from clm_ml.measuring.intervals import Interval, newcombe, spend_difference, spread_of, z_of
 from clm_ml.measuring.measured import Measured
 from clm_ml.measuring.ratio import Ratio, check_ratio
+from clm_ml.measuring.saving import SaveRate, measure_save_rate
 from clm_ml.measuring.together import put_together
 from clm_ml.measuring.verdicts import Verdict
 
@@ -28,6 +29,7 @@ __all__ = [
     "Measured",
     "Pair",
     "Ratio",
+    "SaveRate",
     "Terms",
     "Verdict",
     "adjusted_difference",
@@ -37,6 +39,7 @@ __all__ = [
     "count_arm",
     "holm",
     "measure",
+    "measure_save_rate",
     "newcombe",
     "put_together",
     "read_frame",

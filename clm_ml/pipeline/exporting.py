@@ -232,6 +232,7 @@ def _facts(box: Box, listed: Listed, config: Config) -> dict[str, Any]:
         "suppressed": listed.suppressed.facts(),
         "list": config.list.model_dump(mode="json", exclude={"ledger", "suppress"}),
         "promise": listed.promise.facts(),
+        "save_rates": listed.saved.facts(),
         "delete_after": config.list.delete_after(day),
         "scores": dict(box.facts),
     }

@@ -21,9 +21,10 @@ from clm_ml.pipeline.persuading import Proved, find_effects
 from clm_ml.pipeline.programme import find_fatigued, find_held_back
 from clm_ml.pipeline.promising import Promise, promise, smallest_share
 from clm_ml.pipeline.reading import find_reading
+from clm_ml.pipeline.saved import Saved, find_saved
 from clm_ml.pipeline.suppressing import Suppressed, find_suppressed
 from clm_ml.plots import plot_list
-from clm_ml.ranking import Floats, Ranked, find_forbidden, find_wanted, rank_customers
+from clm_ml.ranking import Effects, Floats, Ranked, find_forbidden, find_wanted, rank_customers
 from clm_ml.tables import Forgotten, Tables, read_forgotten
 from clm_ml.timeline import parse_day
 
@@ -54,7 +55,8 @@ class Listed:
 
     Both have the list's columns; `dropped` counts who fell away, by reason; `promise` is what the list is expected to
     earn; `profits` is the expected profit of everybody who may be contacted, in the order in which the budget takes
-    them; `suppressed` says what the file of those never to list was taken for.
+    them; `suppressed` says what the file of those never to list was taken for; `saved` is what past campaigns brought
+    back.
     """
 
     campaign: str
@@ -65,6 +67,7 @@ class Listed:
     profits: Floats = field(repr=False)
     warnings: tuple[str, ...] = ()
     suppressed: Suppressed = field(default_factory=Suppressed)
+    saved: Saved = field(default_factory=Saved, repr=False)
     currency: str = "EUR"
 
     def figure(self) -> Figure:
@@ -75,7 +78,8 @@ class Listed:
 
     def _repr_html_(self) -> str:
         sizes = f"{len(self.contact):,} to contact, {len(self.holdout):,} held out"
-        lines = [*self.promise.lines(len(self.holdout), self.currency), *_dropped(self.dropped), *self.warnings]
+        promised = self.promise.lines(len(self.holdout), self.currency)
+        lines = [*promised, *self.saved.lines(), *_dropped(self.dropped), *self.warnings]
         told = "".join(f"<li>{escape(line)}</li>" for line in lines)
         first = self.contact[_SHOWN].head(_MOST_SHOWN).to_html(index=False, formatters=_FORMATS)
         return f"<p><b>{escape(self.campaign)}</b>: {sizes}</p><ul>{told}</ul>{first}"
@@ -113,11 +117,12 @@ def rank(scores: pd.DataFrame, tables: Tables, config: Config, campaign: str, *,
 
 @dataclass(frozen=True)
 class Candidates:
-    """Who would be sent, and what was known of them: whom uplift tells of, and who is never to be listed."""
+    """Who would be sent, and what was known of them: who is never to be listed, and what contacts do."""
 
     ranked: Ranked
     suppressed: Suppressed
     proved: Proved
+    saved: Saved
     warnings: tuple[str, ...]
 
 
@@ -137,6 +142,9 @@ def find_candidates(
     suppressed, consent, members = find_suppressed(config, tables), find_consent(tables), ledger.arms(campaign)
     scores = _of_others(scores, read_forgotten(config))
     proved = Proved() if uplift is None else _proved(uplift, scores(), as_of, tables, config, suppressed, consent)
+    day = parse_day(as_of)
+    saved = find_saved(tables, day, config, ledger)
+    effects = Effects(find_reading(tables, day, config.list.read_days), saved.rates, proved.effects)
     ranked = rank_customers(
         scores(),
         config.list,
@@ -145,8 +153,7 @@ def find_candidates(
         reserved=ledger.reserved(campaign, as_of),
         fatigued=find_fatigued(ledger, config.list, campaign, as_of),
         members=members,
-        reading=find_reading(tables, parse_day(as_of), config.list.read_days),
-        uplift=proved.effects,
+        effects=effects,
         is_held_back=find_held_back(ledger, config.list, members),
         plays=playbook(config),
     )
@@ -154,7 +161,7 @@ def find_candidates(
     warnings = [] if is_asked else ["consent is not checked: no table of customers maps may_contact."]
     if suppressed.rows and not ranked.dropped.get("suppressed"):
         warnings.append(f"list.suppress has {suppressed.told()}, and nobody who is scored is among them: look at it.")
-    return Candidates(ranked, suppressed, proved, (*warnings, *proved.warnings))
+    return Candidates(ranked, suppressed, proved, saved, (*warnings, *saved.warnings, *proved.warnings))
 
 
 def _of_others(scores: Scores, forgotten: Forgotten) -> Scores:
@@ -247,6 +254,7 @@ def listed_of(
         profits=found.ranked.profits,
         warnings=found.warnings,
         suppressed=found.suppressed,
+        saved=found.saved,
         currency=config.currency,
     )
 

@@ -19,14 +19,15 @@ __all__ = ["find_consent", "find_permitted"]
 
 
 def find_consent(tables: Tables) -> pd.DataFrame | None:
-    """Read what customers have allowed: `customer_id`, and `may_contact` and `may_profile` where they are mapped.
+    """Read what customers have allowed: of contact, of profiling and by channel.
 
-    None where neither is: the shop keeps no consent.
+    Columns: `customer_id`, and of `may_contact`, `may_profile`, `contact_email` and so on those that are mapped. None
+    where nothing is: the shop keeps no consent.
     """
     if tables.customers is None:
         return None
     names = tables.customers.collect_schema().names()
-    claims = [name for name in ("may_contact", "may_profile") if name in names]
+    claims = [name for name in names if name in ("may_contact", "may_profile") or name.startswith("contact_")]
     if not claims:
         return None
     return tables.engine.collect(tables.customers.select("customer_id", *claims), "customer_id").to_pandas()

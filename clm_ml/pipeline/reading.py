@@ -1,6 +1,8 @@
-"""How likely customers read what is sent to them: by the e-mails they opened while they were customers."""
+"""How likely customers read what is sent to them: by the e-mails they opened while they gave signs of life."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import narwhals as nw
 import numpy as np
@@ -8,35 +10,49 @@ import pandas as pd
 
 from clm_ml.tables import Tables
 
-__all__ = ["find_reading", "reading_of"]
+__all__ = ["find_reading", "order_spans", "reading_of"]
 
+#: What tells that an e-mail was read: the first of these that the log has.
 _READ = ("email_open", "email_click")
+#: What somebody does who is still there.
+_SIGNS = ("visit", *_READ)
 
 
 def find_reading(tables: Tables, day: int, days: int) -> pd.Series[float] | None:
     """Give how much likelier than customers on the mean each reads an e-mail, by customer_id; 1 is the mean.
 
-    None where the log has no e-mail that was opened or clicked, or `days` is 0.
+    Somebody is watched from their first sign of life, an order, a visit or an e-mail opened, until `days` after their
+    last order or until their last sign, whichever is later: who has left opens none, and is still whom they were. None
+    where the log has no e-mail that was opened or clicked, or `days` is 0.
 
     Args:
         tables: the orders and events.
         day: as_of; only what was known before it counts.
         days: within which an e-mail is to be opened.
     """
-    types = [name for meaning in _READ for name in tables.meanings.get(meaning, ())]
-    if tables.events is None or not types or not days:
+    read = next((types for meaning in _READ if (types := tables.meanings.get(meaning))), None)
+    if tables.events is None or read is None or not days:
         return None
-    orders = tables.orders.filter(nw.col("known_day") < day, ~nw.col("is_return"))
-    spans = orders.group_by("customer_id").agg(nw.col("day").min().alias("first"), nw.col("day").max().alias("last"))
-    opens = tables.events.filter(nw.col("known_day") < day, nw.col("event_type").is_in(types))
-    while_there = opens.join(spans, on="customer_id", how="inner").filter(
-        nw.col("day") >= nw.col("first"), nw.col("day") < nw.col("last") + days
+    signs = [name for meaning in _SIGNS for name in tables.meanings.get(meaning, ())]
+    spans = order_spans(tables, day)
+    events = tables.events.filter(nw.col("known_day") < day, nw.col("event_type").is_in(signs))
+    lives = (
+        events.with_columns(opened=nw.col("event_type").is_in(list(read)).cast(nw.Int64))
+        .group_by("customer_id")
+        .agg(nw.col("day").min().alias("seen"), nw.col("day").max().alias("gone"), nw.col("opened").sum())
     )
-    counts = while_there.group_by("customer_id").agg(nw.len().alias("opens"))
-    found = tables.engine.collect(spans.join(counts, on="customer_id", how="left"), "customer_id").to_pandas()
-    found = found.set_index("customer_id")
-    opened = found["opens"].fillna(0).astype(np.float64)
-    return reading_of(opened, (found["last"] + days).clip(upper=day) - found["first"], days) if opened.sum() else None
+    found = tables.engine.collect(spans.join(lives, on="customer_id", how="left"), "customer_id").to_pandas()
+    found = found.set_index("customer_id").astype(np.float64)
+    opens = found["opened"].fillna(0.0)
+    until = found["last"].add(days).combine(found["gone"] + 1, np.fmax).clip(upper=day)
+    watched = (until - found["first"].combine(found["seen"], np.fmin)).astype(np.float64)
+    return reading_of(opens, watched, days) if opens.sum() else None
+
+
+def order_spans(tables: Tables, day: int) -> nw.LazyFrame[Any]:
+    """Give the first and the last day with an order known before a day: customer_id, first, last, a row a customer."""
+    orders = tables.orders.filter(nw.col("known_day") < day, ~nw.col("is_return"))
+    return orders.group_by("customer_id").agg(nw.col("day").min().alias("first"), nw.col("day").max().alias("last"))
 
 
 def reading_of(opens: pd.Series[float], watched_days: pd.Series[float], days: int) -> pd.Series[float]:

@@ -62,6 +62,8 @@ def _promise(facts: Any, currency: str) -> list[str]:
     if promise["assumed"]:
         rate = facts["list"]["assumed_save_rate"]
         told.append(f"Assumed is that a contact brings back {share(rate, 1)} of those who would stay away.")
+    elif facts.get("save_rates"):
+        told.append("What a contact brings back was measured by past campaigns.")
     rise, pays = points(promise["expected_rise"]), points(promise["break_even_rise"])
     told.append(f"Contacting should raise the share that orders by {rise}; {pays} would pay for it.")
     if not facts["holdout"]:

@@ -1,0 +1,201 @@
+"""What past campaigns have brought back, by channel and silence: the save rate that need not be assumed any more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+
+from clm_ml.campaign import HOLDOUT, UNIVERSAL, Ledger
+from clm_ml.config import Config
+from clm_ml.errors import CampaignError
+from clm_ml.lifecycle import playbook
+from clm_ml.measuring import SaveRate, measure_save_rate
+from clm_ml.pipeline.assigned import Assigned, find_assigned
+from clm_ml.pipeline.outcomes import collect_outcomes
+from clm_ml.pipeline.reading import find_reading, order_spans
+from clm_ml.ranking import SaveRates
+from clm_ml.snapshot import HELD_OUT
+from clm_ml.tables import Tables
+from clm_ml.timeline import parse_day
+
+__all__ = ["Saved", "find_saved"]
+
+#: Silent for less than a horizon, or for longer.
+_SILENT = {"lately": "who ordered lately", "lapsed": "who have lapsed"}
+#: With fewer in either arm nothing is measured.
+_FEWEST = 100
+#: Who joined a campaign so many days after it began is not described as of its first day.
+_JOINED_DAYS = 30
+#: Arms that differ by so many standard errors before the campaign were not chosen by chance.
+_UNLIKE = 3.29
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What past campaigns have brought back; no rates where that is not shown, and the save rate is assumed.
+
+    Attributes:
+        rates: by which a list may be ranked.
+        measured: each channel's rate, of everybody and of those silent for less than a horizon, and longer.
+        warnings: why a campaign was not learned from.
+    """
+
+    rates: SaveRates | None = None
+    measured: Mapping[tuple[str | None, str], SaveRate] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    def lines(self) -> list[str]:
+        """Tell it in sentences: what lists are ranked by, or that nothing is shown."""
+        told = []
+        for (channel, silent), found in self.measured.items():
+            by = "contacts" if channel is None else f"contacts by {channel}"
+            is_used = self.rates is not None and (channel, True) in self.rates.rates
+            if silent == "everybody" and not is_used:
+                told.append(f"past campaigns do not show that {by} bring anybody back ({found}): that is assumed")
+            elif silent != "everybody" and is_used:
+                told.append(f"past campaigns show what {by} bring back of those {_SILENT[silent]}: {found}")
+        return told
+
+    def facts(self) -> list[dict[str, Any]]:
+        """Tell what was measured as plain data, for the manifest and JSON."""
+        return [
+            {
+                "channel": channel,
+                "silent": silent,
+                "rise": found.rise,
+                "error": found.error,
+                "contacted": found.contacted,
+                "held_out": found.held_out,
+            }
+            for (channel, silent), found in self.measured.items()
+        ]
+
+
+def find_saved(tables: Tables, day: int, config: Config, ledger: Ledger) -> Saved:
+    """Measure what the closed campaigns of the ledger and of a table of contacts brought back, as known at a day.
+
+    Only campaigns count that held somebody out and began within `list.measured_days`. A channel's rates are used once
+    the rise it caused over all its campaigns is as many standard errors above zero as uplift is asked for; those silent
+    for less than a horizon and those silent for longer have a rate each, where enough of them were in both arms.
+    """
+    parts, warnings = [], list[str]()
+    for name, channel in _campaigns(tables, ledger, config, day):
+        try:
+            (assigned,) = find_assigned([name], tables, config, in_contacts=False)
+            part = _came(assigned, tables, config, day, channel)
+        except CampaignError as error:
+            warnings.append(f"the save rate is not measured by campaign {name!r}: {error}")
+            continue
+        parts += [part] if part is not None else []
+    return replace(_by_channel(parts, config), warnings=tuple(warnings))
+
+
+def _by_channel(parts: Sequence[pd.DataFrame], config: Config) -> Saved:
+    """Measure each channel over all its campaigns; who is not enough for a rate of their own has everybody's."""
+    if not parts:
+        return Saved()
+    rates, measured = dict[tuple[str | None, bool], float](), dict[tuple[str | None, str], SaveRate]()
+    for label, rows in pd.concat(parts, ignore_index=True).groupby("channel", dropna=False, sort=True):
+        channel = label if isinstance(label, str) else None
+        everybody = _measure(rows)
+        if everybody is None:
+            continue
+        measured[channel, "everybody"] = everybody
+        for is_lapsed, words in ((False, "lately"), (True, "lapsed")):
+            own = _measure(rows[rows["is_lapsed"] == is_lapsed])
+            measured |= {} if own is None else {(channel, words): own}
+            if everybody.z >= config.uplift.least_z:
+                rates[channel, is_lapsed] = (own or everybody).rise
+    return Saved(SaveRates(rates, config.task.horizon_days) if rates else None, measured)
+
+
+def _campaigns(tables: Tables, ledger: Ledger, config: Config, day: int) -> Iterator[tuple[str, str | None]]:
+    """Name the campaigns with two arms and their channel, if they tell one: the ledger's, then those of the table."""
+    oldest, newest = day - config.list.measured_days, day - config.task.horizon_days
+    if oldest >= newest:
+        return
+    terms, listed = ledger.terms(), set(ledger.campaigns())
+    for row in terms[(terms["held_out"] > 0) & (terms["held_out"] < terms["customers"])].to_dict("records"):
+        if row["campaign"] in listed and row["campaign"] != UNIVERSAL and parse_day(row["ends_on"]) <= day:
+            yield str(row["campaign"]), None
+    names = [] if tables.contacts is None else tables.contacts.collect_schema().names()
+    if tables.contacts is None or "arm" not in names:
+        return
+    by = ["campaign", "arm", *(["channel"] if "channel" in names else [])]
+    closed = tables.contacts.filter(nw.col("day") > oldest, nw.col("day") <= newest)
+    counts = closed.group_by(*by).agg(nw.len().alias("rows"))
+    found = tables.engine.collect(counts, *by).to_pandas().dropna(subset=["campaign", "arm"])
+    found["held_out"] = found["arm"].str.strip().str.lower().isin(HELD_OUT)
+    if found.groupby("held_out")["rows"].sum().reindex([True, False]).fillna(0).min() < _FEWEST:
+        return
+    for name, rows in found[~found["campaign"].isin(listed)].groupby("campaign", sort=True):
+        channels = rows["channel"].dropna().unique().tolist() if "channel" in rows else []
+        if rows["held_out"].nunique() == 2:
+            yield str(name), channels[0] if len(channels) == 1 else None
+
+
+def _came(assigned: Assigned, tables: Tables, config: Config, day: int, channel: str | None) -> pd.DataFrame | None:
+    """Put beside each customer of a closed campaign what they did beyond those alike; None if it tells nothing.
+
+    Raises:
+        CampaignError: if the arms differed before the campaign.
+    """
+    customers = assigned.customers
+    first = int(customers["start_day"].min())
+    closes = customers["start_day"] + customers["horizon_days"]
+    kept = customers[(customers["start_day"] < first + _JOINED_DAYS) & (closes <= day)]
+    if first <= day - config.list.measured_days or kept["arm"].eq(HOLDOUT).nunique() < 2:
+        return None
+    came = collect_outcomes(replace(assigned, customers=kept), tables, config, day)
+    is_held = came["arm"].eq(HOLDOUT)
+    _refuse_unlike(came["spent_before"].gt(0), is_held)
+    told = came.assign(
+        is_contacted=(~is_held).astype(np.float64),
+        contacted_share=1.0 - (came["share"] if "share" in came else float(is_held.mean())),
+        channel=_channels(came, channel, config),
+        is_lapsed=_is_lapsed(came["customer_id"], tables, first, config),
+    )
+    alike = told.groupby(["channel", "is_lapsed"], dropna=False)["ordered"].transform("mean")
+    return told.assign(beyond=told["ordered"] - alike, reading=_reading(told, tables, first, config))
+
+
+def _channels(came: pd.DataFrame, channel: str | None, config: Config) -> pd.Series[str]:
+    """Tell by which channel each was contacted: by their segment's play, where the ledger knows the segment."""
+    if "segment" not in came:
+        return pd.Series(channel, came.index, dtype=object)
+    return came["segment"].map({name: play.channel for name, play in playbook(config).items()}).astype(object)
+
+
+def _is_lapsed(customer_ids: pd.Series[str], tables: Tables, day: int, config: Config) -> pd.Series[bool]:
+    spans = tables.engine.collect(order_spans(tables, day), "customer_id").to_pandas().set_index("customer_id")
+    return (day - customer_ids.map(spans["last"])) >= config.task.horizon_days
+
+
+def _reading(told: pd.DataFrame, tables: Tables, day: int, config: Config) -> pd.Series[float]:
+    """Tell how much each reads what came by e-mail, or may have; 1 of other channels."""
+    found = find_reading(tables, day, config.list.read_days)
+    if found is None:
+        return pd.Series(1.0, told.index)
+    may_be_read = told["channel"].eq("email") | told["channel"].isna()
+    return told["customer_id"].map(found).fillna(1.0).where(may_be_read, 1.0)
+
+
+def _refuse_unlike(had_ordered: pd.Series[bool], is_held: pd.Series[bool]) -> None:
+    share = float(had_ordered.mean())
+    sizes = 1 / int(is_held.sum()) + 1 / int((~is_held).sum())
+    gap = abs(float(had_ordered[is_held].mean()) - float(had_ordered[~is_held].mean()))
+    if gap > _UNLIKE * float(np.sqrt(share * (1 - share) * sizes)):
+        raise CampaignError("more of one arm than of the other had ordered lately before it, so chance did not choose.")
+
+
+def _measure(rows: pd.DataFrame) -> SaveRate | None:
+    """Measure the rise; None where an arm is too small."""
+    if min(rows["is_contacted"].sum(), (1 - rows["is_contacted"]).sum()) < _FEWEST:
+        return None
+    names = ("is_contacted", "contacted_share", "beyond", "reading")
+    return measure_save_rate(*(rows[name].to_numpy(dtype=np.float64) for name in names))

@@ -1,0 +1,14 @@
+"""Who is contacted, in what order and why, within which budget and how many of each channel.
+
+The order of work is fixed: suppressed, consent, eligible, fatigue, worth it, universal holdout, affordable. Each
+customer who falls away does so at the first step that applies, and is counted there.
+"""
+
+from clm_ml.ranking.earning import Effects, SaveRates
+from clm_ml.ranking.permitting import find_forbidden
+from clm_ml.ranking.ranked import Floats, Ranked, rank_customers
+from clm_ml.ranking.refusing import find_refusals, find_wanted
+
+__all__ = [
+    "Effects", "Floats", "Ranked", "SaveRates", "find_forbidden", "find_refusals", "find_wanted", "rank_customers",
+]  # fmt: skip

@@ -1,0 +1,59 @@
+"""Whom the money and the capacity of the channels last for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from math import inf, lcm
+from typing import Literal
+
+import pandas as pd
+
+from clm_ml.config import ListPlan
+from clm_ml.lifecycle import Play
+
+__all__ = ["in_order", "ways_of"]
+
+
+def in_order(frame: pd.DataFrame) -> pd.DataFrame:
+    """Put first whose contact earns most for what it costs."""
+    by = [name for name in ("earned", "expected_profit", "customer_id") if name == "earned" or name in frame]
+    earned = frame["expected_profit"] / frame["contact_cost"]
+    return frame.assign(earned=earned).sort_values(by, ascending=[name == "customer_id" for name in by])
+
+
+def ways_of(frame: pd.DataFrame, plan: ListPlan, plays: Mapping[str, Play]) -> pd.Series[str]:
+    """Say of each whether they are taken, or what does not last: members first, since they were promised."""
+    ranked = in_order(frame)
+    wholes, money = _in_wholes(ranked["contact_cost"], plan.budget)
+    channels = ranked["segment"].map({name: play.channel for name, play in plays.items()})
+    ways = _affordable(wholes, ranked["is_member"].tolist(), money, channels.tolist(), plan.capacity)
+    return pd.Series(ways, index=ranked.index, dtype=object).reindex(frame.index)
+
+
+def _in_wholes(costs: pd.Series[float], budget: float) -> tuple[list[int], int]:
+    """Write money as whole numbers of one unit, in the decimals that were written: .3 pays for three of .1."""
+    exact = {cost: Fraction(str(cost)) for cost in (*costs.unique().tolist(), budget)}
+    unit = lcm(*(cost.denominator for cost in exact.values()))
+    wholes = {cost: int(fraction * unit) for cost, fraction in exact.items()}
+    return costs.map(wholes).tolist(), wholes[budget]
+
+
+def _affordable(
+    costs: Sequence[int], is_member: Sequence[bool], money: int, channels: Sequence[str], capacity: Mapping[str, int]
+) -> list[Literal["taken", "budget", "capacity"]]:
+    """Say of each, the best first, whether they are taken, or else what they were too many for.
+
+    Members are always taken; others, while the rest of the money and of their channel's capacity last.
+    """
+    free: dict[str, float] = dict(capacity)
+    for cost, channel, old in zip(costs, channels, is_member, strict=True):
+        if old:
+            money, free[channel] = money - cost, free.get(channel, inf) - 1
+    ways: list[Literal["taken", "budget", "capacity"]] = []
+    for cost, channel, old in zip(costs, channels, is_member, strict=True):
+        fits = old or (cost <= money and free.get(channel, inf) >= 1)
+        ways.append("taken" if fits else "budget" if cost > money else "capacity")
+        if fits and not old:
+            money, free[channel] = money - cost, free.get(channel, inf) - 1
+    return ways

@@ -1,0 +1,163 @@
+"""What past campaigns have brought back: drawn campaigns, whose rises are counted by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from clm_ml.campaign import open_ledger
+from clm_ml.measuring import measure_save_rate
+from clm_ml.pipeline.saved import find_saved
+from clm_ml.timeline import parse_day
+from tests.conftest import make_config, make_shop
+from tests.test_campaign import assigned
+
+DAY = parse_day("2024-12-31")
+
+
+def draw(
+    bought=(40, 10), people=200, *, campaign="spring", channel="email", sent="2024-06-01", last="2024-01-10", who="l"
+):
+    """Draw a campaign with so many people in each arm, of whom so many of those contacted and held out then order."""
+    orders, contacts = [], []
+    for arm, buyers in zip(("treatment", "control"), bought, strict=True):
+        for number in range(people):
+            name = f"{campaign}-{arm}-{number:03}"
+            orders.append((name, last, 10.0))
+            orders += [(name, "2024-06-20", 10.0)] if number < buyers else []
+            contacts.append((name, sent, campaign, arm, channel))
+    return orders, contacts
+
+
+@pytest.fixture
+def find(tmp_path):
+    """Draw the shop of some campaigns, and ask what they brought back."""
+
+    def ask(*campaigns, events=None, day=DAY, in_ledger=None, task=90, **plan):
+        orders, contacts = ([row for part in parts for row in part] for parts in zip(*campaigns, strict=True))
+        ledger = tmp_path / "ledger.db"
+        if in_ledger is not None:
+            with open_ledger(ledger) as opened:
+                opened.record(in_ledger)
+        tables = make_shop(orders, events, contacts=contacts or None)
+        frames = {"orders": pd.DataFrame(columns=["customer_id", "ordered_at", "amount"])}
+        options = {"task": {"horizon_days": task}, "list": {"ledger": str(ledger), **plan}}
+        config = make_config(frames, "2024-12-31", **options)
+        with open_ledger(ledger, only_look=True) as opened:
+            return find_saved(tables, day, config, opened)
+
+    return ask
+
+
+def test_the_rise_is_that_of_those_contacted_over_those_held_out(find):
+    saved = find(draw((60, 20)))  # 30 % of 200 and 10 %
+    everybody, lapsed = saved.measured["email", "everybody"], saved.measured["email", "lapsed"]
+    assert everybody == lapsed, "nobody had ordered lately"
+    assert (lapsed.rise, lapsed.contacted, lapsed.held_out) == (pytest.approx(0.2), 200, 200)
+    assert lapsed.error == pytest.approx((0.3 * 0.7 / 200 + 0.1 * 0.9 / 200) ** 0.5, rel=0.05)
+    # Who ordered lately was in no campaign: of them what is known is what contacts do to everybody.
+    assert saved.rates.rates == {("email", True): lapsed.rise, ("email", False): lapsed.rise}
+    assert saved.rates.horizon_days == 90
+    assert saved.lines() == [
+        "past campaigns show what contacts by email bring back of those who have lapsed: +20.0 points ± 3.9, "
+        "200 contacted, 200 held out"
+    ]
+
+
+def test_who_ordered_lately_and_who_has_lapsed_have_rates_of_their_own(find):
+    saved = find(draw((60, 20)), draw((30, 30), campaign="summer", last="2024-05-01"))
+    assert saved.rates.rates == {("email", True): pytest.approx(0.2), ("email", False): pytest.approx(0.0)}
+    assert saved.measured["email", "everybody"].rise == pytest.approx(0.1)
+
+
+def test_a_day_decides_who_has_lapsed(find):
+    on_it, before = (find(draw((60, 20), last=last, sent="2024-06-01")) for last in ("2024-03-03", "2024-03-04"))
+    assert [("email", words) in on_it.measured for words in ("lately", "lapsed")] == [False, True]
+    assert [("email", words) in before.measured for words in ("lately", "lapsed")] == [True, False]
+
+
+@pytest.mark.parametrize("bought", [(22, 20), (20, 60)])
+def test_what_is_not_shown_is_assumed_and_that_is_said(find, bought):
+    saved = find(draw(bought))
+    assert saved.rates is None
+    assert saved.lines()[0].startswith("past campaigns do not show that contacts by email bring anybody back (")
+    assert saved.facts()[0]["silent"] == "everybody"
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        {"day": parse_day("2024-08-29")},  # its horizon ends on 2024-08-30
+        {"measured_days": 213},  # it began so many days before
+        {"measured_days": 0},
+    ],
+)
+def test_a_campaign_tells_nothing_before_it_has_closed_nor_when_it_is_old(find, plan):
+    assert find(draw((60, 20)), **plan).measured == {}
+    closer = {"day": parse_day("2024-08-30")} if "day" in plan else {"measured_days": 214}
+    assert find(draw((60, 20)), **closer).rates is not None
+
+
+def test_a_hundred_in_each_arm_are_asked_for(find):
+    assert find(draw((30, 5), people=99)).measured == {}
+    assert find(draw((30, 5), people=100)).rates is not None
+    two = [draw((30, 5), people=50, campaign=name) for name in ("one", "two")]
+    assert find(*two).rates is not None, "over all campaigns together"
+
+
+def test_each_channel_has_rates_of_its_own_and_a_campaign_without_one_stands_for_all(find):
+    saved = find(
+        draw((60, 20)), draw((100, 20), campaign="calls", channel="phone"), draw((80, 20), campaign="x", channel=None)
+    )
+    assert {channel for channel, _ in saved.rates.rates} == {"email", "phone", None}
+    assert saved.rates.rates["phone", True] == pytest.approx(0.4)
+    assert "contacts bring back" in " ".join(saved.lines())
+
+
+def test_arms_that_differed_before_the_campaign_teach_nothing_and_that_is_said(find):
+    orders, contacts = draw((60, 20), last="2023-01-10")
+    lately = [(name, "2024-05-01", 5.0) for name, day, _ in orders if day < "2024" and "treatment" in name]
+    saved = find((orders + lately[:40], contacts))
+    assert (saved.rates, saved.measured) == (None, {})
+    assert "chance did not choose" in saved.warnings[0]
+    both = lately[:20] + [(name.replace("treatment", "control"), *rest) for name, *rest in lately[:20]]
+    assert find((orders + both, contacts)).rates is not None
+
+
+def test_a_customer_in_two_arms_costs_the_campaign_and_not_the_export(find):
+    orders, contacts = draw((60, 20))
+    saved = find((orders, [*contacts, (contacts[0][0], "2024-06-01", "spring", "control", "email")]))
+    assert saved.measured == {}
+    assert "two arms" in saved.warnings[0]
+
+
+def test_the_ledger_teaches_by_the_share_it_meant_and_the_channel_of_the_play(find):
+    orders, contacts = draw((90, 15), people=150)
+    arms = {name: "holdout" if "control" in name else "contact" for name, *_ in contacts}
+    rows = assigned(arms, "spring", share=0.5, sent_on="2024-06-01", stratum="cannot_lose")
+    saved = find((orders, []), in_ledger=rows)
+    assert saved.rates.rates["phone", True] == pytest.approx(0.5)
+    unmeant = find((orders, []), in_ledger=assigned(arms, "other", share=0.9, sent_on="2024-06-01"))
+    assert unmeant.rates.rates["email", True] != pytest.approx(0.5)
+
+
+def test_readers_teach_as_much_more_as_they_read():
+    rng = np.random.default_rng(1)
+    sent, reading = rng.integers(0, 2, 200_000).astype(float), rng.choice([0.5, 1.5], 200_000)
+    ordered = (rng.random(200_000) < 0.1 + 0.04 * reading * sent).astype(float)
+    told = measure_save_rate(sent, np.full(200_000, 0.5), ordered - ordered.mean(), reading)
+    assert told.rise == pytest.approx(0.04, abs=3 * told.error)
+    assert 0.001 < told.error < 0.002
+
+
+def test_a_rise_lies_within_its_errors_as_often_as_chance_has_it():
+    rng = np.random.default_rng(2)
+    z = []
+    for _ in range(400):
+        sent = rng.permutation(np.repeat([1.0, 0.0], [900, 100]))
+        ordered = (rng.random(1_000) < 0.1 + 0.05 * sent).astype(float)
+        told = measure_save_rate(sent, np.full(1_000, 0.9), ordered - ordered.mean(), np.ones(1_000))
+        z.append((told.rise - 0.05) / told.error)
+    assert np.mean(np.abs(z) < 1.96) == pytest.approx(0.95, abs=0.03)
+    assert abs(np.mean(z)) < 0.2
