@@ -161,3 +161,12 @@ def test_a_rise_lies_within_its_errors_as_often_as_chance_has_it():
         z.append((told.rise - 0.05) / told.error)
     assert np.mean(np.abs(z) < 1.96) == pytest.approx(0.95, abs=0.03)
     assert abs(np.mean(z)) < 0.2
+
+
+def test_who_was_contacted_too_late_to_have_closed_does_not_count_nor_who_joined_long_after(find):
+    wave = draw((60, 20), sent="2024-10-10")
+    late = [[(f"late-{row[0]}", *row[1:]) for row in rows] for rows in draw((0, 0), people=120, sent="2024-10-20")]
+    first, both = find(wave, day=parse_day("2025-01-08")), find(wave, late, day=parse_day("2025-01-08"))
+    assert first.measured == both.measured, "the horizon of the second wave ends on 2025-01-18"
+    joined = [[(f"late-{row[0]}", *row[1:]) for row in rows] for rows in draw((0, 0), people=120, sent="2024-07-01")]
+    assert find(draw((60, 20)), joined).measured == find(draw((60, 20))).measured
