@@ -31,11 +31,16 @@ $(READY): requirements.lock pyproject.toml
 demo: $(READY) ## Train, score and list the shop that ships with the package, into demo/
 	$(BIN)/clm-ml demo demo
 
+PYTEST := $(BIN)/pytest -q -n 2 --dist loadgroup --no-loadscope-reorder
+
 test: $(READY) ## Run the fast tests and the examples in docstrings
-	$(BIN)/pytest -n 2 --dist loadfile -m "not slow" -q
+	$(PYTEST) -m "not slow"
 
 test-slow: $(READY) ## Run the tests that take longer
-	$(BIN)/pytest -n 2 --dist loadgroup -m slow -q
+	$(PYTEST) -m slow
+
+test-all: $(READY) ## Run all tests, those that take longer among them
+	$(PYTEST)
 
 test-python: ## Run the fast tests of most rooms on another Python: make test-python PYTHON=python3.13
 	$(PYTHON) -m venv $(OTHER)
@@ -79,5 +84,5 @@ clean: ## Remove what was made, but for models/, scores and lists
 	rm -rf $(VENV) $(OTHER) demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo test test-slow test-python test-lowest licences check docs notebooks bench bench-speed \
+.PHONY: help setup demo test test-slow test-all test-python test-lowest licences check docs notebooks bench bench-speed \
   bench-quality clean

@@ -24,20 +24,24 @@ settings.load_profile("clm")
 # Spark's Java lives too short in a test for what its second compiler would bring.
 os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
 
-#: Fixtures that take long to make: of all tests together, or of each file.
-DEAR, DEAR_BY_FILE = ("spark",), ("shop", "site", "walk")
+#: Fixtures that take long to make, and are shared by tests of several files.
+DEAR = ("spark",)
+#: What takes longest, begun first: at the end nobody waits for it.
+LONGEST = ("spark", "test_walk", "test_privacy", "test_notebooks", "test_spark", "test_postgres", "test_monitor_walk")
 
 Rows = Sequence[Sequence[Any]]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the tests that share a dear fixture run in one process, as `--dist loadgroup` asks: it is made once."""
+    """Let a file's tests run in one process, so that what they share is made once, and the longest begin first."""
     for item in items:
-        for name in (*DEAR, *DEAR_BY_FILE):
-            if name in getattr(item, "fixturenames", ()):
-                group = name if name in DEAR else f"{item.path.stem} {name}"
-                item.add_marker(pytest.mark.xdist_group(group))
-                break
+        group = next((name for name in DEAR if name in getattr(item, "fixturenames", ())), item.path.stem)
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: _place(item.get_closest_marker("xdist_group").args[0]))
+
+
+def _place(group: str) -> int:
+    return LONGEST.index(group) if group in LONGEST else len(LONGEST)
 
 
 COLUMNS = {
