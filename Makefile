@@ -69,7 +69,7 @@ docs: $(READY) ## Build the site into build/docs; a broken link is an error
 	@echo "the site begins at build/docs/index.html"
 
 notebooks: $(READY) ## Write each notebook's .ipynb from its .py, and run it
-	$(BIN)/jupytext --quiet --to ipynb notebooks/*.py
+	$(BIN)/jupytext --quiet --update --to ipynb notebooks/*.py
 	$(BIN)/pytest -q tests/test_notebooks.py -m ""
 
 bench: bench-speed bench-quality ## Run the benchmarks
