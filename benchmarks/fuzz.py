@@ -18,7 +18,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
+from fuzz_boxes import box_cases
+from fuzz_configs import config_cases
 from fuzz_csv import csv_cases
+from fuzz_ledgers import ledger_cases
 from fuzz_parquet import parquet_cases
 from fuzz_verdicts import Case, Defect
 
@@ -26,6 +29,9 @@ from fuzz_verdicts import Case, Defect
 KINDS: dict[str, tuple[Callable[[Path], Case], float]] = {
     "csv": (csv_cases, 0.3),
     "parquet": (parquet_cases, 0.27),
+    "config": (config_cases, 0.3),
+    "boxes": (box_cases, 0.08),
+    "ledger": (ledger_cases, 0.08),
 }
 
 

@@ -116,6 +116,8 @@ def rank_customers(
         )
         offered.append(told[["expected_profit", "contact_cost"]])
         kept.append(told[~falls.loc[may_be, _WORTH]])
+    if not kept:
+        raise CampaignError("nobody is left to contact (the scores have no rows); see list in the config.")
     programme = pd.concat(kept, ignore_index=True)
     frame = programme[~programme.pop("is_held_back")]
     ways = _ways(frame, plan, plays)

@@ -220,7 +220,7 @@ BROKEN = {
     "plain.csv.gz": (csv().encode(), ".source: {file} is no gzip file, or only a part of one."),
     "part.csv.gz": (
         gzip.compress(csv(ROWS * 9999).encode())[:-20],
-        " cannot be read: {file}: it is no gzip file, or only a part of one.",
+        ".source: {file} is no gzip file, or only a part of one.",
     ),
     "text.parquet": (b"SECRET" * 99, " cannot be read: {file}: it is no Parquet file, or only a part of one."),
     "orders.xlsx": (b"PK\3\4SECRET" * 9, " cannot be read: {file}: it is no Parquet file, or only a part of one."),

@@ -20,6 +20,7 @@ Read = TypeVar("Read", bound=BaseModel)
 
 #: Keys and values of one YAML, aliases counted as what they stand for.
 _MOST_NODES = 100_000
+_LONGEST_SHOWN = 80
 
 
 class _Loader(yaml.SafeLoader):
@@ -181,16 +182,20 @@ def _sentence(problems: list[Any], steps: tuple[str, ...], model: type[BaseModel
     found = problems[0]["input"]
     if isinstance(found, str | int | float) and problems[0]["type"] not in _TOLD and repr(_shown(found)) not in what:
         what += f"; found {_shown(found)!r}"
+    what = re.sub(rf"\S{{{2 * _LONGEST_SHOWN},}}", lambda long: f"{long[0][:_LONGEST_SHOWN]}…", what)
     return what if what.endswith("?") else f"{what}."
 
 
 def _shown(found: Any) -> Any:
-    """Show what was found, but of an address only how it begins: it may hold a password.
+    """Show what was found, if it is long only how it begins, as of an address: it may hold a password.
 
-    >>> _shown("postgres://me:secret@db/sales"), _shown("sparkk")
-    ('postgres…', 'sparkk')
+    >>> _shown("postgres://me:secret@db/sales"), _shown("sparkk"), _shown("x" * 99)[-3:]
+    ('postgres…', 'sparkk', 'xx…')
     """
-    return re.split(r"[:/@]", found)[0] + "…" if isinstance(found, str) and re.search("//|@", found) else found
+    if not isinstance(found, str):
+        return found
+    shown = re.split(r"[:/@]", found)[0] + "…" if re.search("//|@", found) else found
+    return shown if len(shown) <= _LONGEST_SHOWN else f"{shown[:_LONGEST_SHOWN]}…"
 
 
 #: What to say instead of pydantic's words.

@@ -104,7 +104,7 @@ def _refuse_kept_names(table: str, source: Typed) -> None:
     """Refuse a name that could be taken for one of ours, or, as frames read it, for all columns there are."""
     for name in source.types:
         if name == "*" or name.casefold().startswith(ours("")):
-            raise DataError(f"tables.{table}: a column is called {name!r}, a name that is kept; call it something else.")
+            raise DataError(f"tables.{table}: a column is called {name!r}, which is kept for ours; rename it.")
 
 
 def _typed(role: Role, sql: str, kind: str, engine: AnyEngine) -> str:
