@@ -1,4 +1,4 @@
-"""Boxes that were altered: bytes flipped, files cut, removed, added, exchanged; and contents that lie under a true seal."""
+"""Boxes that were altered: bytes flipped, files cut, removed, added; and contents that lie under a true seal."""
 
 from __future__ import annotations
 
@@ -33,7 +33,10 @@ Asked = tuple[str, ...]
 
 #: What opens a box of each kind: words that begin with @ are folders of the case.
 _VERBS: dict[str, tuple[Asked, ...]] = {
-    "model": (("score", "--model", "@model", "--as-of", "2025-07-01", "--out", "@out"), ("transitions", "--model", "@model")),
+    "model": (
+        ("score", "--model", "@model", "--as-of", "2025-07-01", "--out", "@out"),
+        ("transitions", "--model", "@model"),
+    ),
     "scores": (
         ("export", "--scores", "@scores", "--campaign", "autumn", "--out", "@out"),
         ("report", "--scores", "@scores", "--out", "@page.html"),
@@ -79,7 +82,7 @@ def _bent(home: Path, draw: Random) -> Ended:
     done = ended(lambda: _opened(kind, case / kind), {15})
     if not is_sealed:
         refuse(not done.code, "an altered box was opened")
-    if _VERBS[kind] and draw.random() < (1 / 3 if is_sealed else 1 / 20):
+    if _VERBS[kind] and draw.random() < (1 / 6 if is_sealed else 1 / 60):
         verb, *arguments = draw.choice(_VERBS[kind])
         words = [str(case / word[1:]) if word.startswith("@") else word for word in arguments]
         told = run(verb, str(home / "shop/clm.yaml"), *words, codes=_CODES)
@@ -182,7 +185,22 @@ def _bend_contents(box: Path, draw: Random) -> None:
         (box / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
 
 
-_WRONG: tuple[Any, ...] = (None, True, -1, 10**30, 0.5, "", "klara", "2024-02-30", [], {}, [None], {"x": 1}, "\u0000", float("nan"))
+_WRONG: tuple[Any, ...] = (
+    None,
+    True,
+    -1,
+    10**30,
+    0.5,
+    "",
+    "klara",
+    "2024-02-30",
+    [],
+    {},
+    [None],
+    {"x": 1},
+    "\u0000",
+    float("nan"),
+)
 
 
 def _bend_json(path: Path, draw: Random) -> None:
@@ -227,6 +245,8 @@ def _bend_rows(path: Path, draw: Random) -> None:
 def _bend_text(path: Path, draw: Random) -> None:
     content = path.read_bytes()
     place = draw.randrange(len(content))
-    path.write_bytes(content[:place] + draw.choice((b"", b"\xff", b"klara", b",", b"\n", b'"')) + content[place + draw.choice((0, 1, 50)) :])
-
-
+    path.write_bytes(
+        content[:place]
+        + draw.choice((b"", b"\xff", b"klara", b",", b"\n", b'"'))
+        + content[place + draw.choice((0, 1, 50)) :]
+    )

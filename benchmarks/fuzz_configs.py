@@ -1,4 +1,4 @@
-"""Configs with every key bent: missing, null, of another type, negative, huge, not in Unicode's better half, out of the house."""
+"""Configs with every key bent: missing, null, of another type, negative, huge, unknown, out of the house."""
 
 from __future__ import annotations
 
@@ -20,12 +20,18 @@ __all__ = ["config_cases"]
 
 #: What a key may hold instead of what it should.
 _VALUES: tuple[Any, ...] = (
-    None, True, False, 0, -1, 1, 2, 10**6, 10**9, 2**31, 2**63, 10**30, -(10**30), 0.5, -0.5, 1.5, 1e300, 5e-324, -0.0, float("inf"),
-    float("nan"), "", " ", "auto", "x", "0", "1e9", "-", "null", "2024-02-30", "2024-01-01", "0001-01-01", "9999-12-31", "1e3",
-    [], {}, [1], ["x"], [None], [[]], {"x": 1}, {"x": None}, {1: 2}, [1, 1], [10**12], {"": ""}, "../../out.db", "/proc/none/out.db",
-    "/", ".", "..", "~", "clm.yaml", "orders.parquet", "a\nb", "😀", "Čeština", "x" * 5000, "'", '"', "';--", "{}", "%s", "%Y", "%",
-    "${HOME}", "a\u0000b", "customer_id", "1 + 1", "amount / 0", "amount *", "sum(amount)", "duckdb:///nothing.db", "spark://x:1:2",
-    "postgresql://u:p@127.0.0.1:1/none", "sqlite:///none/mlflow.db", "Europe/Prague", "EUR", "models:/x@y", "*.parquet", "[", "**",
+    None, True, False, 0, -1, 1, 2, 10**6, 10**9, 2**31, 2**63, 10**30, -(10**30), 0.5, -0.5, 1.5, 1e300, 5e-324,
+    -0.0, float("inf"),
+    float("nan"), "", " ", "auto", "x", "0", "1e9", "-", "null", "2024-02-30", "2024-01-01", "0001-01-01",
+    "9999-12-31", "1e3",
+    [], {}, [1], ["x"], [None], [[]], {"x": 1}, {"x": None}, {1: 2}, [1, 1], [10**12], {"": ""}, "../../out.db",
+    "/proc/none/out.db",
+    "/", ".", "..", "~", "clm.yaml", "orders.parquet", "a\nb", "😀", "Čeština", "x" * 5000, "'", '"', "';--", "{}",
+    "%s", "%Y", "%",
+    "${HOME}", "a\u0000b", "customer_id", "1 + 1", "amount / 0", "amount *", "sum(amount)", "duckdb:///nothing.db",
+    "spark://x:1:2",
+    "postgresql://u:p@127.0.0.1:1/none", "sqlite:///none/mlflow.db", "Europe/Prague", "EUR", "models:/x@y",
+    "*.parquet", "[", "**",
 )  # fmt: skip
 _CODES = {2, 11, 12, 13, 14, 15, 16, 17, 18}
 
@@ -62,7 +68,7 @@ def _bent(content: dict[str, Any], shop: Path, draw: Random) -> Ended:
     path.write_text(_text(content, draw), encoding="utf-8", errors="surrogatepass")
     done = ended(lambda: load_config(path), {11})
     refuse(bool(done.code) and not done.told.startswith(("config ", f"{path}:")), f"no file and line: {done.told}")
-    share = 1 / 60 if "train" in places else 1 / 6
+    share = 1 / 150 if "train" in places else 1 / 12
     if done.code or draw.random() > share:
         return Ended(done.code, done.told)
     verb, *arguments = draw.choice(_ASKED.get(draw.choice(places), (_CHECK,)))
@@ -82,7 +88,24 @@ def _text(content: Any, draw: Random) -> str:
     if draw.random() < 0.9:
         return text
     place = draw.randrange(len(text))
-    inserted = draw.choice(("\t", ":", "- ", "&a ", "*a", "!!python/object:os.system ", "{", "\n", "%", "|", "? ", "<<: ", "\x07", "\ufeff"))
+    inserted = draw.choice(
+        (
+            "\t",
+            ":",
+            "- ",
+            "&a ",
+            "*a",
+            "!!python/object:os.system ",
+            "{",
+            "\n",
+            "%",
+            "|",
+            "? ",
+            "<<: ",
+            "\x07",
+            "\ufeff",
+        )
+    )
     return text[:place] + draw.choice(("", inserted)) + text[place + draw.choice((0, 1, 30)) :]
 
 

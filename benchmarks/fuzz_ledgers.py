@@ -22,7 +22,8 @@ from clm_ml.tables import read_forgotten, remember_forgotten
 __all__ = ["ledger_cases"]
 
 _COLUMNS = (
-    "campaign", "customer_id", "arm", "share", "stratum", "rank", "score", "ranked_by", "assigned_at", "sent_on", "horizon_days",
+    "campaign", "customer_id", "arm", "share", "stratum", "rank", "score", "ranked_by", "assigned_at", "sent_on",
+    "horizon_days",
     "delete_after", "play",
 )  # fmt: skip
 _CODES = {2, 12, 13, 14, 15, 16, 11}
@@ -39,7 +40,8 @@ _VERBS = (
 
 #: Values that a column of SQLite may hold, whatever its type says.
 _VALUES: tuple[Any, ...] = (
-    "", "x", "klara", -1, 0, 10**15, 0.5, -0.0, 1e300, float("inf"), b"klara", b"", "2024-02-30", "9999-12-31", "0001-01-01", "contact",
+    "", "x", "klara", -1, 0, 10**15, 0.5, -0.0, 1e300, float("inf"), b"klara", b"", "2024-02-30", "9999-12-31",
+    "0001-01-01", "contact",
     "holdout", "90", "ninety", "1e3", " 2024-05-01", 2**62, "Contact", "2024-05-01T00:00:00", "a\u0000b",
 )  # fmt: skip
 
@@ -69,7 +71,7 @@ def _bent(home: Path, draw: Random) -> Ended:
     bend(shop / name, draw)
     before = _held_out(shop / "ledger.db")
     done = ended(lambda: _everything(shop), {11, 16})
-    if draw.random() < 1 / 8:
+    if draw.random() < 1 / 15:
         verb, *arguments = draw.choice(_VERBS)
         words = [str(shop / word[1:]) if word.startswith("@") else word for word in arguments]
         done = run(verb, str(shop / "clm.yaml"), *words, codes=_CODES)
@@ -117,7 +119,9 @@ def _everything(shop: Path) -> None:
         ledger.of_people(["klara-1"])
         terms = ledger.terms()
         pd.to_datetime(terms["ends_on"], format="%Y-%m-%d", errors="raise")
-        refuse(bool(len(terms)) and not terms["customers"].ge(terms["held_out"]).all(), "more are held out than assigned")
+        refuse(
+            bool(len(terms)) and not terms["customers"].ge(terms["held_out"]).all(), "more are held out than assigned"
+        )
         ledger.record(ledger.assignments("winter").assign(campaign="spring"))
 
 
@@ -145,8 +149,10 @@ def _bend_schema(path: Path, draw: Random) -> None:
         table = draw.choice(_tables(file))
         column = draw.choice([row[1] for row in file.execute(f"PRAGMA table_info({table})")])
         change = draw.choice((
-            f"DROP TABLE {table}", f"ALTER TABLE {table} RENAME TO other", f"ALTER TABLE {table} RENAME COLUMN {column} TO other",
-            f"ALTER TABLE {table} DROP COLUMN {column}", f"ALTER TABLE {table} ADD COLUMN more TEXT", "PRAGMA user_version = 9",
+            f"DROP TABLE {table}", f"ALTER TABLE {table} RENAME TO other",
+            f"ALTER TABLE {table} RENAME COLUMN {column} TO other",
+            f"ALTER TABLE {table} DROP COLUMN {column}", f"ALTER TABLE {table} ADD COLUMN more TEXT",
+            "PRAGMA user_version = 9",
             f"CREATE TABLE copied AS SELECT * FROM {table}", f"DELETE FROM {table}", "PRAGMA user_version = 0",
             f"CREATE TRIGGER t BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'no'); END",
         ))  # fmt: skip
@@ -160,7 +166,9 @@ def _bend_rows(path: Path, draw: Random) -> None:
     with closing(sqlite3.connect(path)) as file, file, suppress(sqlite3.IntegrityError):
         table = "assignments" if path.name == "ledger.db" and draw.random() < 0.8 else draw.choice(_tables(file))
         columns = [row[1] for row in file.execute(f"PRAGMA table_info({table})")]
-        some = draw.choice(("", f" WHERE {columns[0]} = (SELECT min({columns[0]}) FROM {table})", " WHERE customer_id = 'klara-1'"))
+        some = draw.choice(
+            ("", f" WHERE {columns[0]} = (SELECT min({columns[0]}) FROM {table})", " WHERE customer_id = 'klara-1'")
+        )
         some = some if table == "assignments" else ""
         file.execute(f"UPDATE {table} SET {draw.choice(columns)} = ?{some}", (draw.choice(_VALUES),))
 
@@ -171,10 +179,14 @@ def _replace(path: Path, draw: Random) -> None:
     if how == 0:
         path.mkdir()
     elif how == 1:
-        path.write_bytes(draw.choice((b"", b"klara", b"SQLite format 3\0", b"SQLite format 3\0" + b"\0" * 84, b"\xff" * 4096)))
+        path.write_bytes(
+            draw.choice((b"", b"klara", b"SQLite format 3\0", b"SQLite format 3\0" + b"\0" * 84, b"\xff" * 4096))
+        )
     elif how == 2:
         with closing(sqlite3.connect(path)) as file, file:
-            file.execute(draw.choice(("CREATE TABLE runs (id TEXT)", "CREATE VIEW assignments AS SELECT 1 AS campaign")))
+            file.execute(
+                draw.choice(("CREATE TABLE runs (id TEXT)", "CREATE VIEW assignments AS SELECT 1 AS campaign"))
+            )
     else:
         with closing(sqlite3.connect(path)) as file, file:
             columns = ", ".join(_COLUMNS[: draw.randrange(1, 13)])

@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -198,7 +198,13 @@ def reads_word(value: Any) -> Any:
     if isinstance(value, int):
         return str(value)
     if isinstance(value, float):
-        return str(int(value)) if value == int(value) and abs(value) < 2**127 else UNSURE if value == int(value) else repr(value)
+        return (
+            str(int(value))
+            if value == int(value) and abs(value) < 2**127
+            else UNSURE
+            if value == int(value)
+            else repr(value)
+        )
     return UNSURE
 
 
@@ -255,7 +261,7 @@ _CLOCK = r"[T ](\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d+))?)?"
 _OFFSET = r" ?(Z|UTC|[+-]\d{2}(?::?\d{2})?)"
 
 
-def reads_instant(value: Any, zone: str) -> Any:
+def reads_instant(value: Any, zone: str) -> Any:  # noqa: C901, PLR0911 - one line a rule
     """Read an instant as what a clock on the wall of the business showed; None if it is none."""
     if value is None:
         return None
@@ -286,7 +292,7 @@ def reads_instant(value: Any, zone: str) -> Any:
 
 def _offset(text: str) -> timezone:
     if text.upper() in ("Z", "UTC"):
-        return timezone.utc
+        return UTC
     digits = text[1:].replace(":", "")
     hours, minutes = int(digits[:2]), int(digits[2:] or 0)
     if hours > 15 or minutes > 59:

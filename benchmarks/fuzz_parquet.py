@@ -1,11 +1,11 @@
-"""Parquet as it comes: columns of every type, years nobody meant, nested values, names that repeat, files that are cut."""
+"""Parquet as it comes: columns of every type, years nobody meant, nested values, names that repeat, cut files."""
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from random import Random
@@ -32,19 +32,33 @@ _VALUES: dict[pa.DataType, Sequence[Any]] = {
     pa.int64(): (17850, 17851, 1, 0, -1, 2**63 - 1, -(2**63), 10**13, 10**15),
     pa.uint8(): (1, 2, 0, 255),
     pa.uint64(): (17850, 1, 0, 2**64 - 1),
-    pa.float64(): (17850.0, 5.0, 19.9, 0.1, -0.0, 0.0, -5.0, _INF, -_INF, _NAN, 1e13, 1e300, 5e-324, 1.005, 2.675, 0.005, 1e9 + 1,
+    pa.float64(): (17850.0, 5.0, 19.9, 0.1, -0.0, 0.0, -5.0, _INF, -_INF, _NAN, 1e13, 1e300, 5e-324, 1.005, 2.675,
+    0.005, 1e9 + 1,
                    123456789012.345, 9999999999999.99),
     pa.decimal128(10, 2): tuple(map(Decimal, ("5.00", "19.90", "-5.00", "0.00", "99999999.99"))),
     pa.decimal128(38, 4): tuple(map(Decimal, ("5.0000", "19.9000", "0.0050", "9999999999999.9900", "-1.0050"))),
     pa.bool_(): (True, False),
 }  # fmt: skip
 _DATES = tuple(
-    map(date.fromisoformat, ("2024-01-05", "2024-06-01", "2024-12-31", "2025-01-01", "1989-12-31", "0001-01-01", "9999-12-31", "9998-12-31"))
+    map(
+        date.fromisoformat,
+        (
+            "2024-01-05",
+            "2024-06-01",
+            "2024-12-31",
+            "2025-01-01",
+            "1989-12-31",
+            "0001-01-01",
+            "9999-12-31",
+            "9998-12-31",
+        ),
+    )
 )
 _TIMES = (
     datetime(2024, 1, 5), datetime(2024, 3, 31, 1, 30), datetime(2024, 6, 1, 23, 30), datetime(2024, 10, 27, 1, 30),
     datetime(2024, 12, 31, 23, 59, 59, 999999), datetime(2011, 12, 30, 10), datetime(2018, 11, 4, 3), datetime(1, 1, 1),
-    datetime(9998, 12, 31, 23, 59), datetime(9999, 12, 31), datetime(1969, 12, 31, 23, 59, 59), datetime(1989, 12, 31, 23),
+    datetime(9998, 12, 31, 23, 59), datetime(9999, 12, 31), datetime(1969, 12, 31, 23, 59, 59), datetime(1989, 12,
+    31, 23),
     datetime(2025, 1, 1), datetime(2024, 3, 10, 7), datetime(2024, 2, 29),
 )  # fmt: skip
 
@@ -81,7 +95,9 @@ def draw_parquet(draw: Random, home: Path) -> Drawn:
     for _ in range(some(draw, [0, 0, 1, 2], [5000], 0.001)):
         columns.append(_of_type(draw, pa.int64(), count) if draw.random() < 0.8 else _odd(draw, count))
     if count and draw.random() < 0.3:
-        columns = [(kind, [*values, *[values[-1]] * 2], told and [*told, *[told[-1]] * 2]) for kind, values, told in columns]
+        columns = [
+            (kind, [*values, *[values[-1]] * 2], told and [*told, *[told[-1]] * 2]) for kind, values, told in columns
+        ]
     names = draw_names(draw, plan.columns)
     header = [names[column] for column in plan.columns]
     header += [f"extra {place}" for place in range(len(columns) - len(header))]
@@ -160,7 +176,7 @@ def _instant(draw: Random, unit: str, zone: str | None) -> tuple[int | None, Any
     floored = datetime(1970, 1, 1) + timedelta(microseconds=ticks * 10**6 // a_second)
     if zone is not None and floored.year > 2037:  # of summers so far away libraries say different things
         return ticks, UNSURE
-    return ticks, floored if zone is None else floored.replace(tzinfo=timezone.utc)
+    return ticks, floored if zone is None else floored.replace(tzinfo=UTC)
 
 
 # What bends a file ----------------------------------------------------------------------------------------------
@@ -211,7 +227,9 @@ def _damaged_footer(table: pa.Table, path: Path, draw: Random) -> Expected | Non
 
 
 def _no_parquet(table: pa.Table, path: Path, draw: Random) -> Expected | None:
-    path.write_bytes(draw.choice((b"", b"PAR1", b"PAR1PAR1", b"who,when,paid\nklara,2024-01-01,5\n", b"\x89PNG\r\n", b"PARE" * 4)))
+    path.write_bytes(
+        draw.choice((b"", b"PAR1", b"PAR1PAR1", b"who,when,paid\nklara,2024-01-01,5\n", b"\x89PNG\r\n", b"PARE" * 4))
+    )
     return None
 
 
@@ -233,5 +251,6 @@ def _with_a_kept_name(table: pa.Table, path: Path, draw: Random) -> Expected | N
 
 
 _BENDS: list[Bend] = [
-    _in_row_groups, _cut, _damaged_footer, _damaged_footer, _no_parquet, _without_columns, _with_repeated_names, _with_a_kept_name,
+    _in_row_groups, _cut, _damaged_footer, _damaged_footer, _no_parquet, _without_columns, _with_repeated_names,
+    _with_a_kept_name,
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""A shop small enough for a verb to take tenths of a second: all five tables, scores, a ledger, and every key of its config."""
+"""A shop small enough for a verb to take tenths of a second: five tables, scores, a ledger, its whole config."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ def draw_shop(home: Path) -> dict[str, Any]:
     draw = Random("shop")
     days = [(DAY - timedelta(days=draw.randrange(1, 700))).isoformat() for _ in range(60)]
     rows = {
-        "orders": [(draw.choice(_PEOPLE), day, 5.0 + n, f"o{n}", 1.0 + n % 3, n % 17 == 0) for n, day in enumerate(days)],
+        "orders": [
+            (draw.choice(_PEOPLE), day, 5.0 + n, f"o{n}", 1.0 + n % 3, n % 17 == 0) for n, day in enumerate(days)
+        ],
         "events": [(draw.choice(_PEOPLE), day, draw.choice(("visit", "email_open")), 1.0) for day in days],
         "customers": [(who, f"{who}@example.org", "+420777000111", "CZ", "2022-01-01", True) for who in _PEOPLE],
         "contacts": [(who, "summer", "2024-06-01", draw.choice(("contact", "holdout")), 1.0) for who in _PEOPLE],
@@ -51,7 +53,9 @@ def draw_shop(home: Path) -> dict[str, Any]:
     with sqlite3.connect(home / "ledger.db") as file:
         file.executemany(f"INSERT INTO assignments VALUES ({', '.join('?' * 13)})", list(map(_assigned, range(12))))
     file.close()
-    tables = {name: {"source": f"{name}.parquet", "columns": dict(zip(of, of, strict=True))} for name, of in _COLUMNS.items()}
+    tables = {
+        name: {"source": f"{name}.parquet", "columns": dict(zip(of, of, strict=True))} for name, of in _COLUMNS.items()
+    }
     config = Config(project="fuzz", complete_until=DAY, threads=1, tables=tables, destinations=("table", "hubspot"))  # type: ignore[arg-type]
     whole: dict[str, Any] = config.model_dump(mode="json", by_alias=True)
     return whole

@@ -165,9 +165,9 @@ def open_box(folder: Path, kind: str) -> Box:
             raise ArtifactError(f"{folder / MANIFEST} is damaged: it is not the manifest of a box.")
         if manifest["kind"] != kind:
             raise ArtifactError(f"{folder} holds {manifest['kind']}, where {kind} is needed.")
+        _refuse_altered(folder, manifest["files"])
         if manifest.get("seal", seal := _seal_of(manifest)) != seal:  # boxes from before manifests had one are taken
             raise ArtifactError(f"{folder} was altered: {MANIFEST} is not what it was when it was written.")
-        _refuse_altered(folder, manifest["files"])
     return Box(folder, kind, _told(manifest["facts"], folder))
 
 

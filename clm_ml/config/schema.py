@@ -404,7 +404,9 @@ class Config(Frozen):
         repr=False,
     )
     memory_limit: Text | None = Field(None, description="The engine's memory, as 2GB; half the machine's if empty.")
-    threads: Annotated[Whole, Field(ge=1, le=1024)] | None = Field(None, description="The engine's threads; all cores if empty.")
+    threads: Annotated[Whole, Field(ge=1, le=1024)] | None = Field(
+        None, description="The engine's threads; all cores if empty."
+    )
     temp_dir: Path | None = Field(None, description="Where the engine spills; the system's folder if empty.")
     complete_until: Day | None = Field(
         None,
