@@ -62,6 +62,7 @@ def fuzz(kind: str, numbers: range, seed: int, home: Path) -> Tally:
             done = case(Random(f"{seed} {kind} {number}"))
         except Defect as defect:
             tally.defects[number] = str(defect)
+            print(f"--- {kind} {number}: {defect}", file=sys.stderr, flush=True)
         else:
             tally.codes[done.code] += 1
             tally.sentences[done.told] += 1
@@ -87,8 +88,6 @@ def main() -> None:
             tally = fuzz(kind, numbers, asked.seed, Path(folder))
         tallies.append(tally)
         print(tally.row(kind), flush=True)
-        for number, defect in tally.defects.items():
-            print(f"--- {kind} {number}: {defect}", file=sys.stderr)
         if asked.sentences:
             for told, count in tally.sentences.most_common():
                 print(f"    {count:>6} {told}", file=sys.stderr)

@@ -15,7 +15,7 @@ from fuzz_verdicts import Defect, Ended, ended, refuse_bad_sentence
 from clm_ml.errors import DataError
 
 #: How many cases of each kind take about as long.
-CASES = {"csv": 12, "parquet": 12, "config": 150, "boxes": 25, "ledger": 60}
+CASES = {"csv": 12, "parquet": 12, "config": 60, "boxes": 25, "ledger": 40}
 
 
 @pytest.mark.parametrize("kind", CASES)

@@ -51,12 +51,14 @@ _THEIRS = "assignments WHERE customer_id IN (SELECT value FROM json_each(?))"
 #: What no export writes: SQLite keeps values of any type in a column of any other.
 _NEVER_WRITTEN = f"""
 typeof(campaign) <> 'text' OR arm NOT IN ('{CONTACT}', '{HOLDOUT}') OR typeof(share) NOT IN ('real', 'integer')
-OR share NOT BETWEEN 0 AND 1 OR sent_on IS NOT date(sent_on) OR delete_after IS NOT date(delete_after)
+OR share NOT BETWEEN 0 AND 1
+OR sent_on IS NOT date(sent_on, '0 days') OR delete_after IS NOT date(delete_after, '0 days')
 OR typeof(horizon_days) <> 'integer' OR date(sent_on, horizon_days || ' days') IS NULL
 """
 _ODD_ASSIGNMENTS = f"""
 {_NEVER_WRITTEN} OR typeof(customer_id) <> 'text' OR typeof(stratum) <> 'text' OR typeof(rank) <> 'integer'
-OR typeof(score) NOT IN ('real', 'integer') OR typeof(ranked_by) <> 'text' OR assigned_at IS NOT date(assigned_at)
+OR typeof(score) NOT IN ('real', 'integer') OR typeof(ranked_by) <> 'text'
+OR assigned_at IS NOT date(assigned_at, '0 days')
 OR typeof(play) <> 'integer'
 """
 _ODD_FORGOTTEN = f"{_NEVER_WRITTEN} OR typeof(customers) <> 'integer' OR customers < 0"
@@ -292,10 +294,9 @@ def open_ledger(path: Path, *, only_look: bool = False) -> Iterator[Ledger]:
             if odd := ledger.count_never_written():
                 raise _unusable(path, f"rows that were altered: {odd:,}; restore it")
             yield ledger
-    except sqlite3.Error as error:
-        raise _unusable(path, error) from None
-    except UnicodeDecodeError:
-        raise _unusable(path, "a text in it is damaged; restore it") from None
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        is_of_a_text = isinstance(error, UnicodeDecodeError) or "decode" in str(error)  # it quotes the text
+        raise _unusable(path, "a text in it is damaged; restore it" if is_of_a_text else error) from None
 
 
 def _place(path: Path, only_look: bool) -> str:

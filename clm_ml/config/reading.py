@@ -179,10 +179,10 @@ def _pair(node: yaml.MappingNode, name: str) -> tuple[yaml.Node, yaml.Node] | No
 def _sentence(problems: list[Any], steps: tuple[str, ...], model: type[BaseModel]) -> str:
     whats = list(dict.fromkeys(_what(problem, steps, model) for problem in problems))
     what = " or ".join([whats[0], *(other.removeprefix("must be ") for other in whats[1:])])
+    what = re.sub(rf"[^\s'\"]{{{2 * _LONGEST_SHOWN},}}", lambda long: f"{long[0][:_LONGEST_SHOWN]}…", what)
     found = problems[0]["input"]
     if isinstance(found, str | int | float) and problems[0]["type"] not in _TOLD and repr(_shown(found)) not in what:
         what += f"; found {_shown(found)!r}"
-    what = re.sub(rf"\S{{{2 * _LONGEST_SHOWN},}}", lambda long: f"{long[0][:_LONGEST_SHOWN]}…", what)
     return what if what.endswith("?") else f"{what}."
 
 
