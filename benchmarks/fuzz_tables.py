@@ -35,7 +35,7 @@ ZONES = (
     "America/Sao_Paulo", "Africa/Casablanca",
 )  # fmt: skip
 _FIRST = (date(1990, 1, 1), date(1, 1, 1), date(2024, 3, 31), date(9998, 1, 1))
-_END = (date(2025, 1, 1), None, date(9999, 12, 31), date(1, 1, 2), date(2024, 3, 31))
+_END = (date(2025, 1, 1), None, date(9000, 1, 1), date(1, 1, 2), date(2024, 3, 31))
 
 #: Names that a column of somebody's file may have.
 _NAMES = (
