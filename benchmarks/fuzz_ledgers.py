@@ -71,7 +71,7 @@ def _bent(home: Path, draw: Random) -> Ended:
     bend(shop / name, draw)
     before = _held_out(shop / "ledger.db")
     done = ended(lambda: _everything(shop), {11, 16})
-    if draw.random() < 1 / 15:
+    if draw.random() < 1 / 25:
         verb, *arguments = draw.choice(_VERBS)
         words = [str(shop / word[1:]) if word.startswith("@") else word for word in arguments]
         done = run(verb, str(shop / "clm.yaml"), *words, codes=_CODES)

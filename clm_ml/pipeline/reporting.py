@@ -19,7 +19,8 @@ from clm_ml.errors import ArtifactError, ClmError, ModelError
 from clm_ml.lifecycle import NEW
 from clm_ml.model import About, read_about
 from clm_ml.pipeline.delivering import find_people
-from clm_ml.pipeline.scoring import SCORES, find_model
+from clm_ml.pipeline.scores import SCORES, open_scores
+from clm_ml.pipeline.scoring import find_model
 from clm_ml.progress import Progress, silent
 from clm_ml.report_page import ListMade, Material, Measurement, Moved, columns_of, count_scores, write_page
 from clm_ml.tables import read_tables
@@ -83,7 +84,7 @@ def report(
         ArtifactError: if a box is missing, altered, of another kind or of another project, or the file is taken.
         ModelError: if the named model is not the one that made the scores, or there are no scores.
     """
-    box = open_box(Path(scores), "scores")
+    box = open_scores(Path(scores))
     path = Path(out) if out is not None else Path("reports") / f"{config.project}-{box.facts['as_of']}.html"
     refuse_existing_file(path, force)
     _refuse_other_project(box, config)

@@ -11,19 +11,23 @@ from typing import Any, Literal
 import narwhals as nw
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
+from clm_ml.artifacts import Box, open_box
 from clm_ml.config import USUAL_SEGMENTS, SegmentRules
 from clm_ml.engine import parquet_writer
+from clm_ml.errors import ArtifactError
 from clm_ml.features import build_features
 from clm_ml.model import QUANTILES, REASONS, Model, ahead_columns
 from clm_ml.progress import Progress
 from clm_ml.snapshot import Prepared, in_parts, take_snapshot
 from clm_ml.tables import Tables
 
-__all__ = ["bare_schema", "scores_schema", "write_scores"]
+__all__ = ["SCORES", "bare_schema", "open_scores", "scores_schema", "write_scores"]
 
 Frame = nw.LazyFrame[Any]
 
+SCORES = "scores.parquet"
 _TEXT, _REAL, _SCORE = pa.string(), pa.float64(), pa.int8()
 
 
@@ -51,6 +55,24 @@ def scores_schema(rules: SegmentRules = USUAL_SEGMENTS) -> pa.Schema:
             *((reason, _TEXT) for reason in REASONS),
         ]
     )
+
+
+def open_scores(folder: Path) -> Box:
+    """Open a scores box, and check that it has the columns that every one has, whatever its segments are.
+
+    Raises:
+        ArtifactError: if it is missing, was altered, or holds something else.
+    """
+    box = open_box(folder, "scores")
+    try:
+        found = pq.read_schema(box.path(SCORES))
+    except (OSError, pa.ArrowException):
+        raise ArtifactError(f"{folder} holds no scores that can be read; score again.") from None
+    for field in scores_schema():
+        of_segments = field.name.startswith(("p_", "becomes_"))
+        if not of_segments and (field.name not in found.names or found.field(field.name).type != field.type):
+            raise ArtifactError(f"{folder} holds other scores than this clm-ml makes, in {field.name}; score again.")
+    return box
 
 
 def _kind(name: str) -> pa.DataType:
