@@ -90,7 +90,7 @@ def export(
     order = Order(campaign, config.delivery.control, strict, changed_only, config.delivery.campaign_ids.get(campaign))
     refuse_existing(out, force)
     refuse_existing_file(plot, force)
-    box = open_scores(scores)
+    box = open_scores(scores, _SCORES)
     _refuse_scores_of_everyone(box, config)
     tables = read_tables(config, progress=progress)
     progress("ranking", 0, 1)

@@ -126,7 +126,7 @@ def monitor(
     """
     for path in (out, plot):
         refuse_existing_file(path, force)
-    box = open_scores(Path(scores))
+    box = open_scores(Path(scores), _READ)
     learned = _model_of(box, config, model)
     then, day = _reference(learned, box), parse_day(str(box.facts["as_of"]))
     kept = read_kept_tables(config, fresh=fresh, progress=progress)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,8 +57,8 @@ def scores_schema(rules: SegmentRules = USUAL_SEGMENTS) -> pa.Schema:
     )
 
 
-def open_scores(folder: Path) -> Box:
-    """Open a scores box, and check that it has the columns that every one has, whatever its segments are.
+def open_scores(folder: Path, needed: Iterable[str] = ("customer_id",)) -> Box:
+    """Open a scores box, and check that its columns hold what ours do, and that those that are needed are there.
 
     Raises:
         ArtifactError: if it is missing, was altered, or holds something else.
@@ -68,11 +68,19 @@ def open_scores(folder: Path) -> Box:
         found = pq.read_schema(box.path(SCORES))
     except (OSError, pa.ArrowException):
         raise ArtifactError(f"{folder} holds no scores that can be read; score again.") from None
-    for field in scores_schema():
-        of_segments = field.name.startswith(("p_", "becomes_"))
-        if not of_segments and (field.name not in found.names or found.field(field.name).type != field.type):
-            raise ArtifactError(f"{folder} holds other scores than this clm-ml makes, in {field.name}; score again.")
+    ours = scores_schema()
+    other = [field.name for field in found if field.name in ours.names and not _is_alike(field, ours)]
+    if odd := [*(name for name in needed if name not in found.names), *other]:
+        raise ArtifactError(f"{folder} holds other scores than this clm-ml makes, in {odd[0]}; score again.")
     return box
+
+
+def _is_alike(field: pa.Field, schema: pa.Schema) -> bool:
+    """Say whether a column holds what ours of that name does, whoever wrote it: text, days or numbers, or nothing."""
+    texts, numbers = (pa.types.is_string, pa.types.is_large_string), (pa.types.is_integer, pa.types.is_floating)
+    kinds, usual = (texts, numbers, (pa.types.is_temporal,)), schema.field(field.name).type
+    ours = next(kind for kind in kinds if any(is_it(usual) for is_it in kind))
+    return pa.types.is_null(field.type) or any(is_it(field.type) for is_it in ours)
 
 
 def _kind(name: str) -> pa.DataType:
