@@ -27,10 +27,10 @@ from fuzz_verdicts import Case, Defect
 
 #: What is fuzzed, how its cases are made in a folder of their own, and their share of all.
 KINDS: dict[str, tuple[Callable[[Path], Case], float]] = {
-    "csv": (csv_cases, 0.08),
-    "parquet": (parquet_cases, 0.05),
-    "config": (config_cases, 0.72),
-    "boxes": (box_cases, 0.05),
+    "csv": (csv_cases, 0.25),
+    "parquet": (parquet_cases, 0.2),
+    "config": (config_cases, 0.35),
+    "boxes": (box_cases, 0.1),
     "ledger": (ledger_cases, 0.1),
 }
 
