@@ -16,9 +16,11 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-__all__ = ["ANY", "OUT_OF_YEARS", "UNSURE", "Expected", "Plan", "expect"]
+__all__ = ["ANY", "NEVER", "OUT_OF_YEARS", "UNSURE", "Expected", "Plan", "expect"]
 
 EPOCH = date(1970, 1, 1)
+#: The last day and second of who has none.
+NEVER = (-(10**9), -(10**14))
 
 
 class _Unsure:
@@ -57,7 +59,7 @@ class Plan:
 
 @dataclass
 class Expected:
-    """What becomes of the rows: counts by reason, and of each customer how many lines, their sum and last day."""
+    """What becomes of the rows: counts by reason, and of each customer how many lines, their sum, last day, second."""
 
     read: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
@@ -109,7 +111,7 @@ def _hashed(value: Any) -> Any:
 
 
 def _add(expected: Expected, values: Mapping[str, Any], plan: Plan) -> None:
-    lines = expected.people.setdefault(values.get("customer_id"), [0, 0, -(10**9)])
+    lines = expected.people.setdefault(values.get("customer_id"), [0, 0, *NEVER])
     amount = values.get("amount", values.get("cost")) or 0
     if plan.table == "orders":
         is_return = amount < 0 or bool(values.get("is_return")) or (values.get("quantity") or 0) < 0
@@ -119,6 +121,8 @@ def _add(expected: Expected, values: Mapping[str, Any], plan: Plan) -> None:
     when = values.get(_own(plan.table))
     if when is not None:
         lines[2] = max(lines[2], (when.date() - EPOCH).days)
+        if plan.table in ("orders", "events"):
+            lines[3] = max(lines[3], (when - datetime(1970, 1, 1)) // timedelta(seconds=1))
 
 
 def _own(table: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from fuzz_oracle import ANY, Expected, Plan
+from fuzz_oracle import ANY, NEVER, Expected, Plan
 from fuzz_verdicts import SECRET, Defect, Ended, ended, refuse, refuse_bad_sentence, some
 from typer.testing import CliRunner
 
@@ -150,11 +150,12 @@ def _told(config: Config, engine: Engine, plan: Plan) -> tuple[Any, dict[Any, li
     engine.collect(tables.quarantined[plan.table])
     people: dict[Any, list[int]] = {}
     for row in rows:
-        lines = people.setdefault(row.get("customer_id"), [0, 0, -(10**9)])
+        lines = people.setdefault(row.get("customer_id"), [0, 0, *NEVER])
         lines[0] += 1
         lines[1] += row.get("amount_minor", row.get("cost_minor")) or 0
         day = row.get("day", row.get("created_day"))
         lines[2] = lines[2] if day is None else max(lines[2], day)
+        lines[3] = max(lines[3], row.get("second", lines[3]))
     return tables.counts[plan.table], people
 
 

@@ -46,13 +46,13 @@ def _as_day(value: Any) -> Any:
     raise ValueError("a day is written YYYY-MM-DD, as in 2011-12-10")
 
 
-#: More than anybody means: beyond them calendars end, and so do the whole numbers of what we write to.
-_MOST, _MOST_DAYS = 2**53, 36_500
+#: More than anybody means; beyond them calendars end, and so do the whole numbers of what we write to.
+_MOST_DAYS, _MOST_ROWS, _MOST_SEED = 36_500, 1_000_000, 2**31 - 1
 
 #: What is complete then can still be kept for a while, and predicted from.
 _LAST_DAY = date(9000, 1, 1)
 
-Whole = Annotated[int, Field(strict=True, ge=-_MOST, le=_MOST)]
+Whole = Annotated[int, Field(strict=True)]
 Number = Annotated[float, Field(strict=True)]
 Share = Annotated[Number, Field(ge=0, le=1)]
 Days = Annotated[Whole, Field(ge=1, le=_MOST_DAYS)]
@@ -236,13 +236,15 @@ class Train(Frozen):
     fairness_at_least: Annotated[Whole, Field(ge=20)] = Field(
         50, description="Groups of fewer customers are not told of in the model card."
     )
-    seed: Whole = Field(1, description="Seed of everything drawn while learning.")
+    seed: Annotated[Whole, Field(ge=0, le=_MOST_SEED)] = Field(
+        1, description="Seed of everything drawn while learning."
+    )
 
 
 class MaxContacts(Frozen):
     """How often somebody may be contacted at most."""
 
-    n: Annotated[Whole, Field(ge=1)] = Field(3, description="So many contacts at most …")
+    n: Annotated[Whole, Field(ge=1, le=_MOST_DAYS)] = Field(3, description="So many contacts at most …")
     days: Days = Field(90, description="… in any so many days.")
 
 
@@ -386,7 +388,9 @@ class PlayPlan(Frozen):
 class ReportPlan(Frozen):
     """What the report shows."""
 
-    rows: Annotated[Whole, Field(ge=0)] = Field(12, description="So many customers of each list are named; 0: nobody.")
+    rows: Annotated[Whole, Field(ge=0, le=_MOST_ROWS)] = Field(
+        12, description="So many customers of each list are named; 0: nobody."
+    )
 
 
 class Tracking(Frozen):

@@ -22,6 +22,11 @@ def _text(sql: str, kind: str) -> str:
     return sql if kind == "VARCHAR" else f"CAST({sql} AS VARCHAR)"
 
 
+def _floored(whole: str, by: int) -> str:
+    """Divide a whole number downwards; a cast, and `epoch_ms`, would round the last of a day up, into the next."""
+    return f"({whole} // {by} - if({whole} % {by} < 0, 1, 0))"
+
+
 class Reading:
     """What every column gets on its way in."""
 
@@ -115,8 +120,7 @@ class Reading:
         local = f"timezone({as_literal(self._zone)}, {sql})" if is_aware else sql
         if not kind.endswith("_NS"):
             return local if is_aware else f"CAST({local} AS TIMESTAMP)"
-        nanoseconds = f"epoch_ns({local})"  # a cast would round the last of a day up, into the next
-        return f"make_timestamp({nanoseconds} // 1000 - if({nanoseconds} % 1000 < 0, 1, 0))"
+        return f"make_timestamp({_floored(f'epoch_ns({local})', 1000)})"
 
     def _in_years(self, instant: str) -> str:
         return f"CASE WHEN year({instant}) BETWEEN 1 AND {_LAST_YEAR} THEN {instant} END"
@@ -127,4 +131,4 @@ class Reading:
 
     def second_of(self, instant: str) -> str:
         """Count the seconds since 1970-01-01 that a clock on the wall shows: 86,400 a day, whatever the season."""
-        return f"CAST(floor(epoch_ms({instant}) / 1000) AS BIGINT)"
+        return f"CAST({_floored(f'epoch_us({instant})', 1_000_000)} AS BIGINT)"
