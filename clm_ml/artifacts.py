@@ -58,6 +58,23 @@ class Box:
         return self.folder / name
 
 
+class _Facts(dict[str, Any]):
+    """Facts of a box; one that is asked for and not there tells which box lacks it."""
+
+    def __init__(self, facts: Mapping[str, Any], folder: Path) -> None:
+        super().__init__(facts)
+        self._folder = folder
+
+    def __missing__(self, name: str) -> Any:
+        raise ArtifactError(f"{self._folder} does not tell its {name!r}: it was altered, or made by something else.")
+
+
+def _told(facts: Any, folder: Path) -> Any:
+    if isinstance(facts, dict):
+        return _Facts({name: _told(fact, folder) for name, fact in facts.items()}, folder)
+    return [_told(fact, folder) for fact in facts] if isinstance(facts, list) else facts
+
+
 def json_text(content: Any) -> str:
     """Write plain data as JSON, the same bytes for the same content; numbers that are none become null.
 
@@ -149,7 +166,9 @@ def open_box(folder: Path, kind: str) -> Box:
         if manifest["kind"] != kind:
             raise ArtifactError(f"{folder} holds {manifest['kind']}, where {kind} is needed.")
         _refuse_altered(folder, manifest["files"])
-    return Box(folder, kind, manifest["facts"])
+        if manifest.get("seal", seal := _seal_of(manifest)) != seal:  # boxes from before manifests had one are taken
+            raise ArtifactError(f"{folder} was altered: {MANIFEST} is not what it was when it was written.")
+    return Box(folder, kind, _told(manifest["facts"], folder))
 
 
 def find_boxes(folder: Path, kind: str) -> Iterator[tuple[Path, Mapping[str, Any]]]:
@@ -228,12 +247,18 @@ def _files(folder: Path) -> dict[str, Path]:
 def _seal(hidden: Path, kind: str, facts: dict[str, Any], private: bool) -> None:
     files = _files(hidden)
     digests = {name: _digest(path) for name, path in files.items()}
-    manifest = hidden / MANIFEST
-    manifest.write_text(json_text({"format": FORMAT, "kind": kind, "facts": facts, "files": digests}), encoding="utf-8")
+    manifest, told = hidden / MANIFEST, {"format": FORMAT, "kind": kind, "facts": facts, "files": digests}
+    manifest.write_text(json_text(told | {"seal": _seal_of(told)}), encoding="utf-8")
     hidden.chmod(0o700 if private else 0o755)
     for path in [*files.values(), manifest]:
         path.chmod(0o600 if private else 0o644)
         _sync(path)
+
+
+def _seal_of(manifest: Mapping[str, Any]) -> str:
+    """Digest what a manifest says, so that one that is damaged is told from one that is whole."""
+    told = {name: manifest[name] for name in _SHAPE}
+    return hashlib.sha256(json_text(json.loads(json_text(told))).encode()).hexdigest()
 
 
 def _put_in_place(hidden: Path, folder: Path) -> None:

@@ -419,6 +419,21 @@ class TestOpening:
         (box / "manifest.json").write_bytes(text)
         refused(lambda: open_box(box, "scores"), "damaged")
 
+    @pytest.mark.parametrize("as_of", ["2021-01-01", 5, None])
+    def test_facts_that_were_altered_are_told_from_those_that_were_written(self, box, as_of):
+        manifest = json.loads((box / "manifest.json").read_text())
+        manifest["facts"]["as_of"] = as_of
+        (box / "manifest.json").write_text(json.dumps(manifest))
+        refused(lambda: open_box(box, "scores"), "was altered: manifest.json is not what it was")
+        del manifest["seal"]  # as boxes were before manifests had one
+        (box / "manifest.json").write_text(json.dumps(manifest))
+        assert open_box(box, "scores").facts["as_of"] == as_of
+
+    def test_a_fact_that_a_box_does_not_tell_is_a_sentence(self, box):
+        facts = open_box(box, "scores").facts
+        assert facts.get("model") is None
+        refused(lambda: facts["model"]["facts"], f"{box} does not tell its 'model'")
+
     @settings(max_examples=60)
     @given(st.data())
     def test_a_manifest_cut_or_changed_anywhere_is_refused_or_still_says_the_same(self, tmp_path_factory, data):

@@ -11,12 +11,12 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from clm_ml.artifacts import FORMAT, open_box
+from clm_ml.artifacts import FORMAT, new_box, open_box
 from clm_ml.config import load_config
 from clm_ml.errors import ArtifactError
 from clm_ml.model import load_model
 from clm_ml.pipeline import confirm_delivered, forget, rank
-from clm_ml.pipeline.scores import scores_schema
+from clm_ml.pipeline.scores import SCORES, open_scores, scores_schema
 from clm_ml.tables import read_tables
 from clm_ml.uplift import load_uplift
 from tests.boxes.write import HERE, told
@@ -88,3 +88,27 @@ def test_a_box_of_a_later_version_is_refused_with_what_to_do(kind, stored, tmp_p
         open_box(box, kind)
     assert str(refused.value) == f"{box} {newer}; this one reads up to {FORMAT}: bring clm-ml up to date."
     assert Path(box).exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda rows: rows.drop_columns(["value_at_risk"]), "in value_at_risk"),
+        (lambda rows: rows.set_column(0, "customer_id", [list(range(len(rows)))]), "in customer_id"),
+        (lambda rows: rows.set_column(11, "churn_probability", [["high"] * len(rows)]), "in churn_probability"),
+    ],
+)
+def test_scores_of_another_shape_are_refused_where_they_are_opened(stored, tmp_path, change, told):
+    """A true digest says who wrote a box, not that it holds what a verb reads."""
+    rows = change(pq.read_table(stored / "scores/scores.parquet"))
+    with new_box(tmp_path / "scores", "scores", {"as_of": "2025-07-01"}) as hidden:
+        pq.write_table(rows, hidden / SCORES)
+    with pytest.raises(ArtifactError, match=f"holds other scores than this clm-ml makes, {told}; score again"):
+        open_scores(tmp_path / "scores", ["customer_id", "value_at_risk"])
+
+
+def test_scores_that_are_no_parquet_are_refused(tmp_path):
+    with new_box(tmp_path / "scores", "scores", {}) as hidden:
+        (hidden / SCORES).write_text("none")
+    with pytest.raises(ArtifactError, match="holds no scores that can be read; score again"):
+        open_scores(tmp_path / "scores")

@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import time
+from contextlib import closing
 from datetime import date, timedelta
 from fractions import Fraction
 
@@ -225,6 +226,35 @@ class TestLedger:
         assert len(rows_of(tmp_path / "ledger.db")) == 1
         assert "secret" not in str(raised.value)
         assert "c2" not in str(raised.value)
+
+    @pytest.mark.parametrize(
+        ("column", "value"),
+        [
+            ("arm", "Holdout"), ("customer_id", b"c1"), ("sent_on", "2024-02-30"), ("horizon_days", "ninety"),
+            ("share", 2.0),
+            ("horizon_days", 10**15), ("delete_after", ""), ("rank", "first"), ("score", "high"), ("play", 0.5),
+        ],
+    )  # fmt: skip
+    def test_a_ledger_of_which_a_row_was_altered_is_refused(self, tmp_path, column, value):
+        """SQLite keeps any value in any column: read as it is, somebody held out might be contacted."""
+        path = tmp_path / "ledger.db"
+        with open_ledger(path) as ledger:
+            ledger.record(assigned({"c1": CONTACT, "c2": HOLDOUT}))
+        with closing(sqlite3.connect(path)) as file, file:
+            file.execute(f"UPDATE assignments SET {column} = ? WHERE customer_id = 'c2'", (value,))
+        with pytest.raises(CampaignError) as raised, open_ledger(path):
+            pass
+        why = "rows that were altered: 1; restore it"
+        assert str(raised.value) == f"the ledger {path} cannot be used ({why}); nothing was assigned."
+
+    def test_a_ledger_with_a_text_that_is_none_is_refused(self, tmp_path):
+        with open_ledger(tmp_path / "ledger.db") as ledger:
+            ledger.record(assigned({"c1": CONTACT, "c2222": HOLDOUT}))
+        content = (tmp_path / "ledger.db").read_bytes()
+        (tmp_path / "ledger.db").write_bytes(content.replace(b"c2222", b"c\xff222"))
+        said = r"cannot be used \(a text in it is damaged; restore it\)"
+        with pytest.raises(CampaignError, match=said), open_ledger(tmp_path / "ledger.db") as ledger:
+            ledger.arms("autumn")
 
     def test_looking_makes_no_ledger_and_reads_the_one_there_is(self, tmp_path):
         with open_ledger(tmp_path / "ledger.db", only_look=True) as ledger:

@@ -253,3 +253,15 @@ def test_channels_of_a_list_are_those_of_the_playbook(load):
     own = load(SHOP + "list: {capacity: {letter: 3, phone: 0}}\nplaybook: {at_risk: {channel: letter}}")
     assert own.list.capacity == {"letter": 3, "phone": 0}
     assert load(SHOP + "list: {holdout_share: auto}").list.holdout_share == "auto"
+
+
+def test_what_was_found_is_shown_in_part_if_it_is_long(refused):
+    assert refused(f"{SHOP}currency: {'x' * 5000}\n").endswith(
+        f": currency: '{'x' * 80}…' does not fit: ISO code of all amounts."
+    )
+    assert len(refused(f"{SHOP}timezone: {'x' * 5000}\n")) < 200
+    assert len(refused(f"{SHOP}train: {{seed: {'x' * 5000}}}\n")) < 200
+
+
+def test_no_machine_has_a_million_threads(refused):
+    assert refused(f"{SHOP}threads: 1000000\n").endswith("threads: must be less than or equal to 1024; found 1000000.")

@@ -106,7 +106,7 @@ def test_a_key_is_told_with_what_it_may_be_and_its_default() -> None:
         "`auto` or number from 0, below 1",
         "default `0.1`",
     )
-    assert keys["task.windows_days"].kind == "list of whole number from 1"
+    assert keys["task.windows_days"].kind == "list of whole number from 1, to 36500"
     assert keys["segments.value_shares"].kind == "list of 2, each number above 0, below 1"
     assert keys["tables.orders.columns"].default == "needed"
     assert keys["playbook.SEGMENT.contact_cost"].kind == "number above 0, or empty"

@@ -220,7 +220,7 @@ BROKEN = {
     "plain.csv.gz": (csv().encode(), ".source: {file} is no gzip file, or only a part of one."),
     "part.csv.gz": (
         gzip.compress(csv(ROWS * 9999).encode())[:-20],
-        " cannot be read: {file}: it is no gzip file, or only a part of one.",
+        ".source: {file} is no gzip file, or only a part of one.",
     ),
     "text.parquet": (b"SECRET" * 99, " cannot be read: {file}: it is no Parquet file, or only a part of one."),
     "orders.xlsx": (b"PK\3\4SECRET" * 9, " cannot be read: {file}: it is no Parquet file, or only a part of one."),
@@ -846,3 +846,34 @@ def test_a_stream_that_ends_for_want_of_memory_or_disk_ends_in_words(said, told)
         raise OSError(said)
     with pytest.raises(OSError, match="Broken pipe"), in_words("the tables"):
         raise BrokenPipeError("Broken pipe")
+
+
+def test_a_gzip_file_that_is_damaged_within_is_refused_though_it_can_be_read(find, tmp_path):
+    """The engine compares no checksum: a flipped bit would be another number."""
+    packed = bytearray(gzip.compress(b"id,at,paid\n" + b"1,2024-01-01,5\n" * 9, compresslevel=0))
+    packed[packed.index(b",5") + 1] = ord("6")
+    (tmp_path / "x.csv.gz").write_bytes(packed)
+    with pytest.raises(DataError, match=r"x\.csv\.gz is no gzip file, or only a part of one\.$"):
+        find("x.csv.gz")
+
+
+def test_a_parquet_file_whose_footer_is_damaged_is_told_so(find, tmp_path):
+    pq.write_table(pa.table({"id": [1, 2]}), tmp_path / "x.parquet")
+    whole = (tmp_path / "x.parquet").read_bytes()
+    said = set()
+    for place in range(12, 60):
+        content = bytearray(whole)
+        content[-place] = 0xFF
+        (tmp_path / "x.parquet").write_bytes(content)
+        try:
+            find("x.parquet")
+        except DataError as error:
+            said.add(str(error))
+    assert "tables.orders cannot be read: it is damaged." in said
+
+
+def test_names_of_columns_are_listed_in_part_if_they_are_long(engine):
+    source = Source("SELECT 1", {"x" * 5000: "VARCHAR", "y": "VARCHAR"})
+    with pytest.raises(DataError) as error:
+        engine.expression("paid", source, "key")
+    assert str(error.value) == f"key: there is no column 'paid'; there are {'x' * 60}…, y."

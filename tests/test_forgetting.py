@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import stat
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import date
 
 import pandas as pd
@@ -343,6 +344,18 @@ def test_digests_of_a_newer_format_are_refused(tmp_path, whole):
     with sqlite3.connect(tmp_path / "forgotten.db") as file:
         file.execute("PRAGMA user_version = 2")
     with pytest.raises(ConfigError, match="is in format 2, which this clm-ml does not know"):
+        read_forgotten(config)
+
+
+@pytest.mark.parametrize(
+    "change", ["DELETE FROM salt", "UPDATE salt SET salt = x'00'", "UPDATE people SET digest = x'00'"]
+)
+def test_digests_that_were_altered_are_refused(tmp_path, whole, change):
+    config = load_config(whole / "clm.yaml").model_copy(update={"home": tmp_path})
+    remember_forgotten(config, ASK[:1])
+    with closing(sqlite3.connect(tmp_path / "forgotten.db")) as file, file:
+        file.execute(change)
+    with pytest.raises(ConfigError, match=r"forgotten\.db was altered, and without it people"):
         read_forgotten(config)
 
 

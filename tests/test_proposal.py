@@ -478,3 +478,11 @@ def test_a_file_that_is_not_there_and_no_file_and_six_files_are_refused(tmp_path
     assert refused(UsageError, [tmp_path / "none.csv"], tmp_path) == f"there is no {tmp_path / 'none.csv'}."
     assert refused(UsageError, [], tmp_path).startswith("init needs the files to look at")
     assert "6 were given" in refused(UsageError, [tmp_path / "a.csv"] * 6, tmp_path)
+
+
+def test_a_log_of_which_no_row_can_be_used_is_told_so(tmp_path):
+    path = tmp_path / "orders.csv"
+    path.write_text("customer_id,order_date,amount,status\nguest,2024-01-05,5,cancelled\n-,2024-02-05,7,cancelled\n")
+    said = r"^no row of orders or events has both a customer and a date that can be read\.$"
+    with pytest.raises(DataError, match=said):
+        propose([path], tmp_path)

@@ -499,3 +499,9 @@ def test_no_list_exceeds_anything_or_holds_anybody_who_must_not_be_on_it(drawn, 
         assert (fresh == channel).sum() == 0 or (channels == channel).sum() <= most
     assert len(listed) + sum(ranked.dropped.values()) == len(drawn)
     assert np.all(np.diff(listed["expected_profit"] / listed["contact_cost"]) <= 1e-12)
+
+
+def test_scores_without_a_row_are_told_however_they_come():
+    for scores in (scored(), iter(())):
+        with pytest.raises(CampaignError, match=r"nobody is left to contact \(the scores have no rows\)"):
+            rank_customers(scores, PLAN)

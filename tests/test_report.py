@@ -21,7 +21,7 @@ import pytest
 from markupsafe import Markup
 
 from clm_ml import report
-from clm_ml.artifacts import new_box
+from clm_ml.artifacts import new_box, open_box
 from clm_ml.config import USUAL_SEGMENTS, read_segment_rules
 from clm_ml.errors import ArtifactError, ModelError
 from clm_ml.plots import plot_gains, plot_grid, segment_colours
@@ -619,6 +619,15 @@ def test_quiet_and_notices_are_told(undrawn, shop, scores, tmp_path, levels, tol
     path.write_text(path.read_text().replace(f'"as_of": "{DAY}"', '"as_of": "2024-05-01"', 1))
     text = Page(report(shop, scores, tmp_path / "r.html", monitored=path, force=True).html).text
     assert "This was found of 1 May 2024, by other scores." in text
+
+
+@pytest.mark.parametrize("text", ["customer_id,expected_profit\nc1,much\n", "customer_id\nc1\n", ""])
+def test_a_list_that_holds_something_else_is_refused_whatever_its_manifest_says(shop, scores, tmp_path, text):
+    facts = dict(open_box(write_list(tmp_path / "list"), "list").facts)
+    with new_box(tmp_path / "list", "list", facts, force=True) as hidden:
+        (hidden / "contact.csv").write_text(text)
+    with pytest.raises(ArtifactError, match="list holds something else than clm-ml writes; make it again"):
+        report(shop, scores, tmp_path / "r.html", lists=[tmp_path / "list"])
 
 
 def test_a_list_of_other_scores_is_shown_and_says_so(undrawn, shop, scores, tmp_path):

@@ -1,5 +1,6 @@
 """Every row is used or quarantined with its reason; behind the door ids are text, time is days, money is whole."""
 
+import re
 from collections import Counter
 from datetime import date
 
@@ -666,3 +667,42 @@ def test_many_rows_on_many_threads_are_judged_as_on_one(tmp_path):
         tables.engine.close()
     assert found[0] == found[1]
     assert found[0][0]["orders"].rejected["no customer"] == 13_637
+
+
+@pytest.mark.parametrize("name", ["*", "clm day", "CLM reason", "clm "])
+def test_a_column_that_could_be_taken_for_one_of_ours_is_refused(engine, name):
+    """With one of these names rows were counted, and told, by what stood in them."""
+    frame = drawn("customer_id ordered_at amount\nc1 2020-01-01 5").append_column(name, pa.array(["secret"]))
+    said = f"^tables.orders: a column is called {re.escape(repr(name))}, which is kept for ours; rename it.$"
+    with pytest.raises(DataError, match=said):
+        read(engine, frames={"orders": frame})
+
+
+@pytest.mark.parametrize("zone", [None, "UTC"])
+def test_the_last_nanosecond_of_a_day_is_of_that_day(engine, zone):
+    """Rounded to microseconds it would be of the next, which is the future."""
+    last = (day_of(date(2020, 2, 29)) + 1) * 86_400 * 10**9 - 1
+    at = pa.array([last, -1, last + 1], pa.timestamp("ns", zone))
+    frame = pa.table({"customer_id": ["a", "b", "c"], "ordered_at": at, "amount": [1, 2, 3]})
+    tables = read(engine, frames={"orders": frame}, plans={"orders": {"min_date": date(1960, 1, 1)}})
+    found = rows_of(tables, "orders", "customer_id", "day", "second")
+    assert found == [("a", day_of(date(2020, 2, 29)), last // 10**9), ("b", -1, -1)]
+    assert tables.counts["orders"].rejected == {"date out of range": 1}
+
+
+def test_a_date_format_with_nanoseconds_keeps_the_day_too(engine):
+    orders = "customer_id ordered_at amount\na 2020-02-29_23:59:59.999999999 1"
+    written = {"orders": {"date_format": "%Y-%m-%d %H:%M:%S.%n"}}
+    assert rows_of(read(engine, orders=orders, plans=written), "orders", "day") == [(day_of(date(2020, 2, 29)),)]
+
+
+@pytest.mark.parametrize("offset", ["+25:00", "-16:00", "+05:75", "+0575", "+99"])
+def test_an_offset_that_no_place_on_earth_has_makes_no_date(engine, offset):
+    orders = f"customer_id ordered_at amount\na 2020-01-01T12:00:00{offset} 1\nb 2020-01-01T12:00:00+14:00 1"
+    assert read(engine, orders=orders).counts["orders"].rejected == {"unreadable date": 1}
+
+
+def test_thousands_of_columns_are_kept_in_quarantine(engine):
+    frame = drawn("customer_id ordered_at amount\nc1 2020-01-01 5\n. 2020-01-01 5")
+    wide = pa.table({name: frame[name] for name in frame.column_names} | {f"x{n}": [n, n] for n in range(300)})
+    assert quarantined(read(engine, frames={"orders": wide}), "orders", "x7", "x299") == [("no customer", 7, 299)]

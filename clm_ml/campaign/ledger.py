@@ -48,6 +48,20 @@ CREATE TABLE IF NOT EXISTS forgotten (
 #: What is remembered of whoever was forgotten: to which arm how many were assigned, and for how long that counts.
 _COUNTED = "campaign, arm, share, sent_on, horizon_days, delete_after"
 _THEIRS = "assignments WHERE customer_id IN (SELECT value FROM json_each(?))"
+#: What no export writes: SQLite keeps values of any type in a column of any other.
+_NEVER_WRITTEN = f"""
+typeof(campaign) <> 'text' OR arm NOT IN ('{CONTACT}', '{HOLDOUT}') OR typeof(share) NOT IN ('real', 'integer')
+OR share NOT BETWEEN 0 AND 1
+OR sent_on IS NOT date(sent_on, '0 days') OR delete_after IS NOT date(delete_after, '0 days')
+OR typeof(horizon_days) <> 'integer' OR date(sent_on, horizon_days || ' days') IS NULL
+"""
+_ODD_ASSIGNMENTS = f"""
+{_NEVER_WRITTEN} OR typeof(customer_id) <> 'text' OR typeof(stratum) <> 'text' OR typeof(rank) <> 'integer'
+OR typeof(score) NOT IN ('real', 'integer') OR typeof(ranked_by) <> 'text'
+OR assigned_at IS NOT date(assigned_at, '0 days')
+OR typeof(play) <> 'integer'
+"""
+_ODD_FORGOTTEN = f"{_NEVER_WRITTEN} OR typeof(customers) <> 'integer' OR customers < 0"
 COLUMNS = (
     "campaign", "customer_id", "arm", "share", "stratum", "rank", "score", "ranked_by", "assigned_at", "sent_on",
     "horizon_days", "delete_after", "play",
@@ -221,6 +235,12 @@ class Ledger:
         rows = f"SELECT {_COUNTED}, 1 AS customers FROM assignments"
         return f"{rows} UNION ALL SELECT {_COUNTED}, customers FROM forgotten" if self._has("forgotten") else rows
 
+    def count_never_written(self) -> int:
+        """Count the rows that no export and no forgetting has written as they are."""
+        odd = {"assignments": _ODD_ASSIGNMENTS, "forgotten": _ODD_FORGOTTEN}
+        counts = (f"SELECT count(*) FROM {table} WHERE {rows}" for table, rows in odd.items() if self._has(table))
+        return sum(int(self._connection.execute(count).fetchone()[0]) for count in counts)
+
     def _has(self, table: str) -> bool:
         """Say whether there is a table: those that came later are made when they are needed."""
         there = "SELECT 1 FROM sqlite_master WHERE name = ?"
@@ -263,16 +283,20 @@ def open_ledger(path: Path, *, only_look: bool = False) -> Iterator[Ledger]:
         only_look: whether nothing will be recorded: a ledger that is not there is then taken as empty, not made.
 
     Raises:
-        CampaignError: if it cannot be opened, or is no ledger.
+        CampaignError: if it cannot be opened, is no ledger, or holds rows that were never written.
     """
     try:
         with closing(sqlite3.connect(_place(path, only_look), timeout=_WAIT_SECONDS)) as connection:
             connection.execute(_SCHEMA)
             if "play" not in (column for _, column, *_ in connection.execute("PRAGMA table_info(assignments)")):
                 connection.execute(_WITH_PLAYS)
-            yield Ledger(connection)
-    except sqlite3.Error as error:
-        raise _unusable(path, error) from None
+            ledger = Ledger(connection)
+            if odd := ledger.count_never_written():
+                raise _unusable(path, f"rows that were altered: {odd:,}; restore it")
+            yield ledger
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        is_of_a_text = isinstance(error, UnicodeDecodeError) or "decode" in str(error)  # it quotes the text
+        raise _unusable(path, "a text in it is damaged; restore it" if is_of_a_text else error) from None
 
 
 def _place(path: Path, only_look: bool) -> str:
@@ -287,4 +311,5 @@ def _place(path: Path, only_look: bool) -> str:
 
 
 def _unusable(path: Path, why: object) -> CampaignError:
-    return CampaignError(f"the ledger {path} cannot be used ({why}); nothing was assigned.")
+    told = str(why).partition("\n")[0]  # SQLite may quote what it has read
+    return CampaignError(f"the ledger {path} cannot be used ({told}); nothing was assigned.")

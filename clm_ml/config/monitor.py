@@ -14,7 +14,7 @@ Number = Annotated[float, Field(strict=True)]
 Above = Annotated[Number, Field(gt=0)]
 Times = Annotated[Number, Field(gt=1)]
 Share = Annotated[Number, Field(gt=0, lt=1)]
-Days = Annotated[int, Field(strict=True, ge=1)]
+Days = Annotated[int, Field(strict=True, ge=1, le=36_500)]
 
 #: What has a border for being told and another for being an alarm.
 _PAIRS = (

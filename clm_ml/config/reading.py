@@ -20,6 +20,7 @@ Read = TypeVar("Read", bound=BaseModel)
 
 #: Keys and values of one YAML, aliases counted as what they stand for.
 _MOST_NODES = 100_000
+_LONGEST_SHOWN = 80
 
 
 class _Loader(yaml.SafeLoader):
@@ -178,6 +179,7 @@ def _pair(node: yaml.MappingNode, name: str) -> tuple[yaml.Node, yaml.Node] | No
 def _sentence(problems: list[Any], steps: tuple[str, ...], model: type[BaseModel]) -> str:
     whats = list(dict.fromkeys(_what(problem, steps, model) for problem in problems))
     what = " or ".join([whats[0], *(other.removeprefix("must be ") for other in whats[1:])])
+    what = re.sub(rf"[^\s'\"]{{{2 * _LONGEST_SHOWN},}}", lambda long: f"{long[0][:_LONGEST_SHOWN]}…", what)
     found = problems[0]["input"]
     if isinstance(found, str | int | float) and problems[0]["type"] not in _TOLD and repr(_shown(found)) not in what:
         what += f"; found {_shown(found)!r}"
@@ -185,12 +187,15 @@ def _sentence(problems: list[Any], steps: tuple[str, ...], model: type[BaseModel
 
 
 def _shown(found: Any) -> Any:
-    """Show what was found, but of an address only how it begins: it may hold a password.
+    """Show what was found, if it is long only how it begins, as of an address: it may hold a password.
 
-    >>> _shown("postgres://me:secret@db/sales"), _shown("sparkk")
-    ('postgres…', 'sparkk')
+    >>> _shown("postgres://me:secret@db/sales"), _shown("sparkk"), _shown("x" * 99)[-3:]
+    ('postgres…', 'sparkk', 'xx…')
     """
-    return re.split(r"[:/@]", found)[0] + "…" if isinstance(found, str) and re.search("//|@", found) else found
+    if not isinstance(found, str):
+        return found
+    shown = re.split(r"[:/@]", found)[0] + "…" if re.search("//|@", found) else found
+    return shown if len(shown) <= _LONGEST_SHOWN else f"{shown[:_LONGEST_SHOWN]}…"
 
 
 #: What to say instead of pydantic's words.

@@ -46,10 +46,17 @@ def _as_day(value: Any) -> Any:
     raise ValueError("a day is written YYYY-MM-DD, as in 2011-12-10")
 
 
+#: More than anybody means; beyond them calendars end, and so do the whole numbers of what we write to.
+_MOST_DAYS, _MOST_ROWS, _MOST_SEED = 36_500, 1_000_000, 2**31 - 1
+
+#: What is complete then can still be kept for a while, and predicted from.
+_LAST_DAY = date(9000, 1, 1)
+
 Whole = Annotated[int, Field(strict=True)]
 Number = Annotated[float, Field(strict=True)]
 Share = Annotated[Number, Field(ge=0, le=1)]
-Days = Annotated[Whole, Field(ge=1)]
+Days = Annotated[Whole, Field(ge=1, le=_MOST_DAYS)]
+SomeDays = Annotated[Whole, Field(ge=0, le=_MOST_DAYS)]
 Text = Annotated[str, Field(min_length=1)]
 Day = Annotated[date, BeforeValidator(_as_day)]
 
@@ -195,7 +202,7 @@ class Lapse(Frozen):
 
     after_gaps: Annotated[Number, Field(gt=0)] = Field(2.0, description="Lapsed (just stopped) from this many gaps on.")
     gone_after_gaps: Annotated[Number, Field(gt=0)] = Field(4.0, description="Gone from this many gaps on.")
-    at_least_days: Annotated[Whole, Field(ge=0)] = Field(14, description="Nobody is lapsed before this many days.")
+    at_least_days: SomeDays = Field(14, description="Nobody is lapsed before this many days.")
 
     @model_validator(mode="after")
     def _are_ordered(self) -> Lapse:
@@ -229,13 +236,15 @@ class Train(Frozen):
     fairness_at_least: Annotated[Whole, Field(ge=20)] = Field(
         50, description="Groups of fewer customers are not told of in the model card."
     )
-    seed: Whole = Field(1, description="Seed of everything drawn while learning.")
+    seed: Annotated[Whole, Field(ge=0, le=_MOST_SEED)] = Field(
+        1, description="Seed of everything drawn while learning."
+    )
 
 
 class MaxContacts(Frozen):
     """How often somebody may be contacted at most."""
 
-    n: Annotated[Whole, Field(ge=1)] = Field(3, description="So many contacts at most …")
+    n: Annotated[Whole, Field(ge=1, le=_MOST_DAYS)] = Field(3, description="So many contacts at most …")
     days: Days = Field(90, description="… in any so many days.")
 
 
@@ -253,7 +262,7 @@ class ListPlan(Frozen):
     predicted_from: Annotated[Number, Field(gt=0, le=1)] = Field(
         0.5, description="Likely is from this becomes_at_risk_probability or becomes_cannot_lose_probability on."
     )
-    silent_days: Annotated[Whole, Field(ge=0)] = Field(
+    silent_days: SomeDays = Field(
         0, description="Only customers who have not ordered for so many days: what the shop itself calls lapsed."
     )
     budget: Annotated[Number, Field(gt=0)] = Field(500.0, description="Money for contacting, in the currency.")
@@ -262,7 +271,7 @@ class ListPlan(Frozen):
         description="The most customers of a list by channel of their play, as {phone: 100}; a channel that is not "
         "named has no limit but the budget.",
     )
-    min_gap_days: Annotated[Whole, Field(ge=0)] = Field(
+    min_gap_days: SomeDays = Field(
         30, description="Nobody is contacted by two campaigns of the ledger within so many days."
     )
     max_contacts: MaxContacts = Field(MaxContacts(), description="Nor oftener than this, by campaigns of the ledger.")
@@ -295,7 +304,7 @@ class ListPlan(Frozen):
         description="Campaigns that began within so many days, held somebody out and have closed measure what contacts "
         "bring back, in place of assumed_save_rate once they show that it is something; 0: it stays assumed.",
     )
-    read_days: Annotated[Whole, Field(ge=0)] = Field(
+    read_days: SomeDays = Field(
         30,
         description="By e-mail, those are the likelier brought back who would open one within so many days, as far as "
         "those they opened tell; 0: all alike.",
@@ -384,7 +393,9 @@ class PlayPlan(Frozen):
 class ReportPlan(Frozen):
     """What the report shows."""
 
-    rows: Annotated[Whole, Field(ge=0)] = Field(12, description="So many customers of each list are named; 0: nobody.")
+    rows: Annotated[Whole, Field(ge=0, le=_MOST_ROWS)] = Field(
+        12, description="So many customers of each list are named; 0: nobody."
+    )
 
 
 class Tracking(Frozen):
@@ -409,9 +420,11 @@ class Config(Frozen):
         repr=False,
     )
     memory_limit: Text | None = Field(None, description="The engine's memory, as 2GB; half the machine's if empty.")
-    threads: Annotated[Whole, Field(ge=1)] | None = Field(None, description="The engine's threads; all cores if empty.")
+    threads: Annotated[Whole, Field(ge=1, le=1024)] | None = Field(
+        None, description="The engine's threads; all cores if empty."
+    )
     temp_dir: Path | None = Field(None, description="Where the engine spills; the system's folder if empty.")
-    complete_until: Day | None = Field(
+    complete_until: Annotated[Day, Field(le=_LAST_DAY)] | None = Field(
         None,
         description="Every row before this day has arrived; if empty, the day after the log's last, with a warning.",
     )

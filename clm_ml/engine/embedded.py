@@ -75,6 +75,11 @@ class Engine(Origins):
         """Give a source's rows with columns computed beside its own, layer by layer (see `beside_sql`)."""
         return self.lazy(beside_sql(source.sql, layers))
 
+    def named(self, rows: Frame, columns: Mapping[str, str]) -> Frame:
+        """Select columns (the source's too) under new names; as SQL, since frames take long over thousands of them."""
+        listed = ", ".join(f"{quoted(column)} AS {quoted(name)}" for name, column in columns.items())
+        return self.lazy(f"SELECT {listed} FROM ({_ordered(rows)})")
+
     def repeats(self, rows: Frame, columns: Sequence[str], flag: str, telling: Sequence[str] = ()) -> Frame | None:
         """Flag all but one of the rows that are equal in some columns; None if there are none.
 

@@ -34,6 +34,9 @@ _FUNCTIONS = _CALCULATIONS | _CHOICES | _TEXTUAL | {
 }  # fmt: skip
 
 
+_LONGEST_SHOWN = 60
+
+
 def quoted(name: str) -> str:
     """Write a column's name so that the engine takes it to the letter.
 
@@ -140,7 +143,8 @@ def _some(columns: Iterable[str]) -> str:
     names = list(columns)
     if any(re.fullmatch(r"[-+]?\d[\d.,:/ TZ-]*|.*@.*", name) for name in names):
         return "; the first line of the file does not look like a header."
-    return f"; there are {', '.join(names[:12])}{', …' if len(names) > 12 else ''}."
+    shown = [name if len(name) <= _LONGEST_SHOWN else f"{name[:_LONGEST_SHOWN]}…" for name in names[:12]]
+    return f"; there are {', '.join(shown)}{', …' if len(names) > 12 else ''}."
 
 
 def _function(node: Node) -> str:

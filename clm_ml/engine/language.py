@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import duckdb
-import narwhals as nw
 
 from clm_ml.engine.expression import expression_to_sql, quoted
 from clm_ml.engine.reading import Reading
@@ -62,10 +61,6 @@ class Language(Reading):
         except OF_THE_CONFIG as error:
             raise ConfigError(f"{where}: {first_sentence(error)}.") from None
         return kind
-
-    def column(self, name: str) -> nw.Expr:
-        """Refer to a column of the source in the rows beside it."""
-        return nw.col(name)
 
     def asked(self, sql: str) -> list[tuple[Any, ...]]:
         """Fetch the rows of a query."""

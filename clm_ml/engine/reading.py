@@ -13,12 +13,18 @@ __all__ = ["Reading"]
 _BLANKS = as_literal(" \t\r\n\u00a0")
 _DAY = r"\d{4}[-/]\d{1,2}[-/]\d{1,2}"
 _NAIVE = as_literal(rf"{_DAY}([T ]\d{{1,2}}:\d{{2}}(:\d{{2}}(\.\d+)?)?)?")
-_AWARE = as_literal(rf"({_DAY}[T ]\d{{1,2}}:\d{{2}}(:\d{{2}}(\.\d+)?)?) ?(Z|UTC|[+-]\d{{2}}(:?\d{{2}})?)")
+_OFFSET = r"[+-](0\d|1[0-5])(:?[0-5]\d)?"  # no place on earth is further from UTC than 15:59
+_AWARE = as_literal(rf"({_DAY}[T ]\d{{1,2}}:\d{{2}}(:\d{{2}}(\.\d+)?)?) ?(Z|UTC|{_OFFSET})")
 _LAST_YEAR = 9998  # 9999-12-31 says "never" in many a table
 
 
 def _text(sql: str, kind: str) -> str:
     return sql if kind == "VARCHAR" else f"CAST({sql} AS VARCHAR)"
+
+
+def _floored(whole: str, by: int) -> str:
+    """Divide a whole number downwards; a cast, and `epoch_ms`, would round the last of a day up, into the next."""
+    return f"({whole} // {by} - if({whole} % {by} < 0, 1, 0))"
 
 
 class Reading:
@@ -97,7 +103,8 @@ class Reading:
             return self._in_years(self._local(sql, kind))
         if date_format is not None:
             read = f"try_strptime({self.as_text(sql, kind)}, {as_literal(date_format)})"
-            return self._in_years(self._local(read, "WITH TIME ZONE" if "%z" in date_format.lower() else "TIMESTAMP"))
+            written = f"TIMESTAMP{'TZ' if '%z' in date_format.lower() else ''}{'_NS' if '%n' in date_format else ''}"
+            return self._in_years(self._local(read, written))
         if not is_text_type(kind):
             raise ConfigError(f"{where}: {kind} is no date; say how it is written with date_format, as %Y%m%d.")
         text = f"trim({_text(sql, kind)}, {_BLANKS})"
@@ -109,8 +116,11 @@ class Reading:
         )
 
     def _local(self, sql: str, kind: str) -> str:
-        zone = as_literal(self._zone)
-        return f"timezone({zone}, {sql})" if "WITH TIME ZONE" in kind else f"CAST({sql} AS TIMESTAMP)"
+        is_aware = "WITH TIME ZONE" in kind or kind.startswith("TIMESTAMPTZ")
+        local = f"timezone({as_literal(self._zone)}, {sql})" if is_aware else sql
+        if not kind.endswith("_NS"):
+            return local if is_aware else f"CAST({local} AS TIMESTAMP)"
+        return f"make_timestamp({_floored(f'epoch_ns({local})', 1000)})"
 
     def _in_years(self, instant: str) -> str:
         return f"CASE WHEN year({instant}) BETWEEN 1 AND {_LAST_YEAR} THEN {instant} END"
@@ -121,4 +131,4 @@ class Reading:
 
     def second_of(self, instant: str) -> str:
         """Count the seconds since 1970-01-01 that a clock on the wall shows: 86,400 a day, whatever the season."""
-        return f"CAST(floor(epoch_ms({instant}) / 1000) AS BIGINT)"
+        return f"CAST({_floored(f'epoch_us({instant})', 1_000_000)} AS BIGINT)"

@@ -163,14 +163,14 @@ class SparkReading(Language):
     def beside(self, source: Any, *layers: Mapping[str, str]) -> Frame:
         """Give a source's rows with columns computed beside its own, layer by layer (see `beside_sql`).
 
-        A column of the source is asked for by `column`.
+        A column of the source is selected by `named`.
         """
         rows = self._by_row(source, beside_sql(source.sql, layers))
         return nw.from_native(rows.toDF(*map(plain, rows.columns)))
 
-    def column(self, name: str) -> nw.Expr:
-        """Refer to a column of the source in the rows beside it."""
-        return nw.col(plain(name))
+    def named(self, rows: Frame, columns: Mapping[str, str]) -> Frame:
+        """Select columns (the source's too) under new names."""
+        return rows.select(**{name: nw.col(plain(column)) for name, column in columns.items()})
 
     def _by_row(self, source: SparkSource, sql: str) -> DataFrame:
         """Run a query that looks at one row at a time within the workers."""

@@ -32,7 +32,7 @@ _MEANINGS = (
     (r"CSV Error on Line: (\d+)", "line {0} cannot be read as CSV"),
     (r"CSV Parser", "it cannot be read as CSV; its lines must all end in the same way"),
     (r"No magic bytes|too small to be a Parquet", "it is no Parquet file, or only a part of one"),
-    (r"Failed to read file|[Cc]orrupt|TProtocol|[Dd]ecompress", "it is damaged"),
+    (r"Failed to read file|[Cc]orrupt|TProtocol|[Dd]ecompress|don't know what type", "it is damaged"),
 )
 _MEANINGS_OF_IO = (
     (r"GZIP", "it is no gzip file, or only a part of one"),
@@ -62,7 +62,9 @@ def in_words(what: str) -> Iterator[None]:
         is_memory = told[1] == "Out of Memory"
         meaning = _MEMORY if is_memory else _meaning(error, _MEANINGS_OF_IO) or first_sentence(error)
         raise DataError(f"{what}: {meaning}.") from None
-    except _OF_THE_DATA as error:
+    except duckdb.Error as error:  # the class itself: what a library of the engine's says of a damaged file
+        if type(error) is not duckdb.Error and not isinstance(error, _OF_THE_DATA):
+            raise
         meaning = _meaning(error, _MEANINGS) or "a value does not have the type of its column"
         raise DataError(f"{what}: {meaning}.") from None
 

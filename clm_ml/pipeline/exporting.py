@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 
-from clm_ml.artifacts import Box, new_box, open_box, refuse_existing, refuse_existing_file, whole_file
+from clm_ml.artifacts import Box, new_box, refuse_existing, refuse_existing_file, whole_file
 from clm_ml.campaign import Ledger, open_ledger, refuse_bad_name
 from clm_ml.config import Config
 from clm_ml.destinations import Order, Outcome, is_like_a_formula, write_csv
@@ -24,7 +24,8 @@ from clm_ml.model import BECOMES, REASONS, Model
 from clm_ml.pipeline.delivering import Going, choose_destinations, deliver
 from clm_ml.pipeline.listing import Listed, arms_of, find_candidates, listed_of, plays_of, share_to_hold_out
 from clm_ml.pipeline.programme import find_held_back, programme_rows
-from clm_ml.pipeline.scoring import SCORES, find_same_model
+from clm_ml.pipeline.scores import SCORES, open_scores
+from clm_ml.pipeline.scoring import find_same_model
 from clm_ml.progress import Progress, silent
 from clm_ml.ranking import Ranked
 from clm_ml.snapshot import prepare, take_snapshot
@@ -89,7 +90,7 @@ def export(
     order = Order(campaign, config.delivery.control, strict, changed_only, config.delivery.campaign_ids.get(campaign))
     refuse_existing(out, force)
     refuse_existing_file(plot, force)
-    box = open_box(scores, "scores")
+    box = open_scores(scores, _SCORES)
     _refuse_scores_of_everyone(box, config)
     tables = read_tables(config, progress=progress)
     progress("ranking", 0, 1)

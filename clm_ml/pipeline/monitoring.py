@@ -36,7 +36,8 @@ from clm_ml.monitoring import (
     spreads_of,
     values_of,
 )
-from clm_ml.pipeline.scoring import SCORES, find_model, usual_box
+from clm_ml.pipeline.scores import SCORES, open_scores
+from clm_ml.pipeline.scoring import find_model, usual_box
 from clm_ml.plots import plot_drift
 from clm_ml.progress import Progress, silent
 from clm_ml.snapshot import Prepared, in_parts, orders_known_by, take_snapshot
@@ -125,7 +126,7 @@ def monitor(
     """
     for path in (out, plot):
         refuse_existing_file(path, force)
-    box = open_box(Path(scores), "scores")
+    box = open_scores(Path(scores), _READ)
     learned = _model_of(box, config, model)
     then, day = _reference(learned, box), parse_day(str(box.facts["as_of"]))
     kept = read_kept_tables(config, fresh=fresh, progress=progress)

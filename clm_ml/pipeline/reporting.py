@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from html import escape
 from pathlib import Path
@@ -19,7 +20,8 @@ from clm_ml.errors import ArtifactError, ClmError, ModelError
 from clm_ml.lifecycle import NEW
 from clm_ml.model import About, read_about
 from clm_ml.pipeline.delivering import find_people
-from clm_ml.pipeline.scoring import SCORES, find_model
+from clm_ml.pipeline.scores import SCORES, open_scores
+from clm_ml.pipeline.scoring import find_model
 from clm_ml.progress import Progress, silent
 from clm_ml.report_page import ListMade, Material, Measurement, Moved, columns_of, count_scores, write_page
 from clm_ml.tables import read_tables
@@ -83,7 +85,7 @@ def report(
         ArtifactError: if a box is missing, altered, of another kind or of another project, or the file is taken.
         ModelError: if the named model is not the one that made the scores, or there are no scores.
     """
-    box = open_box(Path(scores), "scores")
+    box = open_scores(Path(scores))
     path = Path(out) if out is not None else Path("reports") / f"{config.project}-{box.facts['as_of']}.html"
     refuse_existing_file(path, force)
     _refuse_other_project(box, config)
@@ -152,10 +154,21 @@ def _read_scores(box: Box, config: Config, progress: Progress) -> Iterator[pd.Da
         progress("counting", rows, rows)
 
 
+@contextmanager
+def _told_of(folder: Path) -> Iterator[None]:
+    """Refuse a box whose tables hold something else than we wrote, whatever its manifest says."""
+    try:
+        yield
+    except (ValueError, KeyError) as error:
+        raise ArtifactError(f"{folder} holds something else than clm-ml writes; make it again.") from error
+
+
 def _list(folder: Path, config: Config) -> ListMade:
     box = open_box(folder, "list")
     _refuse_other_project(Box(folder, "list", box.facts["scores"]), config)
-    return ListMade(box.facts, _read_csv(box.path("contact.csv"), dtype={"customer_id": str}))
+    with _told_of(folder):
+        contact = _read_csv(box.path("contact.csv"), dtype={"customer_id": str})
+        return ListMade(box.facts, contact.astype({"expected_profit": "float64"}))
 
 
 def _read_csv(path: Path, **how: Any) -> pd.DataFrame:
@@ -165,18 +178,20 @@ def _read_csv(path: Path, **how: Any) -> pd.DataFrame:
 
 def _measurement(folder: Path) -> Measurement:
     box = open_box(folder, "measurement")
-    try:
-        effects = _read_csv(box.path("effects.csv"), dtype={"name": str, "campaign": str})
-    except pd.errors.EmptyDataError:  # nothing is compared while a horizon is open
-        effects = pd.DataFrame()
-    return Measurement(json.loads(box.path("measurement.json").read_text(encoding="utf-8")), effects)
+    with _told_of(folder):
+        try:
+            effects = _read_csv(box.path("effects.csv"), dtype={"name": str, "campaign": str})
+        except pd.errors.EmptyDataError:  # nothing is compared while a horizon is open
+            effects = pd.DataFrame()
+        return Measurement(json.loads(box.path("measurement.json").read_text(encoding="utf-8")), effects)
 
 
 def _moved(folder: Path, config: Config) -> Moved:
     box = open_box(folder, "transitions")
     names = list(config.segments.names)
-    flows = pd.read_csv(box.path("observed.csv"))
-    strange = {*flows["from_segment"], *flows["to_segment"]} - {*names, NEW}
+    with _told_of(folder):
+        flows = pd.read_csv(box.path("observed.csv"))
+        strange = {*flows["from_segment"], *flows["to_segment"]} - {*names, NEW}
     if strange:
         raise ModelError(f"{folder} knows a segment {min(strange)!r} that the config does not; count again.")
     observed = flows.pivot_table(index="from_segment", columns="to_segment", values="customers", fill_value=0)

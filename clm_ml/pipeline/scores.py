@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,19 +11,23 @@ from typing import Any, Literal
 import narwhals as nw
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
+from clm_ml.artifacts import Box, open_box
 from clm_ml.config import USUAL_SEGMENTS, SegmentRules
 from clm_ml.engine import parquet_writer
+from clm_ml.errors import ArtifactError
 from clm_ml.features import build_features
 from clm_ml.model import QUANTILES, REASONS, Model, ahead_columns
 from clm_ml.progress import Progress
 from clm_ml.snapshot import Prepared, in_parts, take_snapshot
 from clm_ml.tables import Tables
 
-__all__ = ["bare_schema", "scores_schema", "write_scores"]
+__all__ = ["SCORES", "bare_schema", "open_scores", "scores_schema", "write_scores"]
 
 Frame = nw.LazyFrame[Any]
 
+SCORES = "scores.parquet"
 _TEXT, _REAL, _SCORE = pa.string(), pa.float64(), pa.int8()
 
 
@@ -51,6 +55,32 @@ def scores_schema(rules: SegmentRules = USUAL_SEGMENTS) -> pa.Schema:
             *((reason, _TEXT) for reason in REASONS),
         ]
     )
+
+
+def open_scores(folder: Path, needed: Iterable[str] = ("customer_id",)) -> Box:
+    """Open a scores box, and check that its columns hold what ours do, and that those that are needed are there.
+
+    Raises:
+        ArtifactError: if it is missing, was altered, or holds something else.
+    """
+    box = open_box(folder, "scores")
+    try:
+        found = pq.read_schema(box.path(SCORES))
+    except (OSError, pa.ArrowException):
+        raise ArtifactError(f"{folder} holds no scores that can be read; score again.") from None
+    ours = scores_schema()
+    other = [field.name for field in found if field.name in ours.names and not _is_alike(field, ours)]
+    if odd := [*(name for name in needed if name not in found.names), *other]:
+        raise ArtifactError(f"{folder} holds other scores than this clm-ml makes, in {odd[0]}; score again.")
+    return box
+
+
+def _is_alike(field: pa.Field, schema: pa.Schema) -> bool:
+    """Say whether a column holds what ours of that name does, whoever wrote it: text, days or numbers, or nothing."""
+    texts, numbers = (pa.types.is_string, pa.types.is_large_string), (pa.types.is_integer, pa.types.is_floating)
+    kinds, usual = (texts, numbers, (pa.types.is_temporal,)), schema.field(field.name).type
+    ours = next(kind for kind in kinds if any(is_it(usual) for is_it in kind))
+    return pa.types.is_null(field.type) or any(is_it(field.type) for is_it in ours)
 
 
 def _kind(name: str) -> pa.DataType:

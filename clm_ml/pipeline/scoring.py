@@ -17,14 +17,13 @@ from clm_ml.errors import ModelError
 from clm_ml.keeping import read_kept_tables
 from clm_ml.model import BOX_KIND, Model, load_model
 from clm_ml.pipeline.permission import find_permitted
-from clm_ml.pipeline.scores import scores_schema, write_scores
+from clm_ml.pipeline.scores import SCORES, scores_schema, write_scores
 from clm_ml.progress import Progress, silent
 from clm_ml.tables import Tables
 from clm_ml.timeline import date_of, parse_day
 from clm_ml.tracking import fetch_box
 
 __all__ = [
-    "SCORES",
     "Scored",
     "find_model",
     "find_same_model",
@@ -33,8 +32,6 @@ __all__ = [
     "score",
     "usual_box",
 ]
-
-SCORES = "scores.parquet"
 
 
 @dataclass(frozen=True)

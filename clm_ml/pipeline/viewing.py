@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from clm_ml.artifacts import Box, open_box
+from clm_ml.artifacts import Box
 from clm_ml.campaign import open_ledger
 from clm_ml.config import Config
 from clm_ml.customer_view import (
@@ -36,8 +36,8 @@ from clm_ml.lifecycle import playbook
 from clm_ml.model import Model, load_model
 from clm_ml.pipeline.permission import find_consent
 from clm_ml.pipeline.programme import find_fatigued, find_held_back
-from clm_ml.pipeline.scores import bare_schema
-from clm_ml.pipeline.scoring import SCORES, find_model, find_same_model, refuse_other_task
+from clm_ml.pipeline.scores import SCORES, bare_schema, open_scores
+from clm_ml.pipeline.scoring import find_model, find_same_model, refuse_other_task
 from clm_ml.pipeline.suppressing import find_suppressed
 from clm_ml.progress import Progress, silent
 from clm_ml.ranking import find_refusals
@@ -79,7 +79,7 @@ def customer(
         ModelError: if the named model is not there, or was learned for another task.
         UsageError: if `as_of` is not the scores' own.
     """
-    customer_id, box = customer_id.strip(), None if scores is None else open_box(Path(scores), "scores")
+    customer_id, box = customer_id.strip(), None if scores is None else open_scores(Path(scores))
     day = _day(as_of, box)
     tables = read_customer(config, customer_id, day, progress)
     day = tables.complete_until if day is None else day

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from clm_ml.engine import Engine
+from clm_ml.errors import DataError
 from clm_ml.proposal.drafting import Draft
 from clm_ml.proposal.finishing import instant_sql, kept, text_sql
 from clm_ml.timeline import HORIZONS, date_of, sensible_horizon
@@ -26,8 +27,15 @@ class Horizon:
 
 
 def complete_until(engine: Engine, drafts: dict[str, Draft]) -> tuple[int, str]:
-    """Find the day after the last of orders and events, and say so."""
-    ends = [_last_day(engine, drafts[name]) for name in ("orders", "events") if name in drafts]
+    """Find the day after the last of orders and events, and say so.
+
+    Raises:
+        DataError: if no row is left that has a day.
+    """
+    found = [_last_day(engine, drafts[name]) for name in ("orders", "events") if name in drafts]
+    ends = [end for end in found if end is not None]
+    if not ends:
+        raise DataError("no row of orders or events has both a customer and a date that can be read.")
     last, strays = max(last for last, _ in ends), sum(strays for _, strays in ends)
     why = f"the day after the log's last, {date_of(last)}; if that day is not whole yet, say {date_of(last)}"
     if strays:
@@ -36,11 +44,13 @@ def complete_until(engine: Engine, drafts: dict[str, Draft]) -> tuple[int, str]:
     return last + 1, why
 
 
-def _last_day(engine: Engine, draft: Draft) -> tuple[int, int]:
+def _last_day(engine: Engine, draft: Draft) -> tuple[int, int] | None:
     """Find the last day that no long silence parts from nearly all others, and count the rows after it."""
     source = draft.look.source
     days = f"SELECT {engine.day_of(instant_sql(engine, draft, source))} AS day FROM ({kept(engine, draft, source)})"
     rows = engine.rows(f"SELECT day, count(*) FROM ({days}) WHERE day IS NOT NULL GROUP BY day ORDER BY day")
+    if not rows:
+        return None
     nearly, seen, last = 0.99 * sum(count for _, count in rows), 0, rows[0][0]
     for day, count in rows:
         if seen >= nearly and day - last > _STRAY_DAYS:

@@ -104,7 +104,7 @@ class _Part:
 def _count(batch: pd.DataFrame, rules: SegmentRules) -> _Part:
     rated = batch[batch["churn_probability"].notna()]
     silence = np.digitize(rated["overdue_ratio"].astype("float64").fillna(0), list(_BANDS)) - 1
-    keys = {name: rated[column].astype("int64") for name, column in _SCORES.items()}
+    keys = {name: rated[column].astype("Int64") for name, column in _SCORES.items()}
     sums = {name: _sums(rated, key) for name, key in {**keys, "silence": silence}.items()}
     sums["segment"] = _sums(batch, batch["segment"])
     ordered = batch.dropna(subset=["r_score", "f_score"])

@@ -8,6 +8,7 @@ from typing import Literal
 
 from clm_ml.config import COLUMNS, Table
 from clm_ml.engine import AnyEngine, Typed, quoted
+from clm_ml.errors import DataError
 
 __all__ = ["INSTANTS", "Columns", "beside", "read_columns", "role_of"]
 
@@ -59,7 +60,7 @@ class Columns:
 
 
 def ours(name: str) -> str:
-    """Name a column of ours beside those of the source, which may have any name that does not start like this.
+    """Name a column of ours beside those of the source, which may have no name that starts like this.
 
     >>> ours("day")
     'clm day'
@@ -80,9 +81,10 @@ def read_columns(table: str, plan: Table, source: Typed, engine: AnyEngine) -> C
     """Map and type a table's columns.
 
     Raises:
-        DataError: if a mapped column is not there.
+        DataError: if a mapped column is not there, or one has a name that is kept for ours.
         ConfigError: if an expression is none, or a number is to be a date and no format says how.
     """
+    _refuse_kept_names(table, source)
     typed, given = {}, {}
     for column, text in plan.columns.items():
         where = f"tables.{table}.columns.{column}"
@@ -96,6 +98,13 @@ def read_columns(table: str, plan: Table, source: Typed, engine: AnyEngine) -> C
         else:
             typed[f"{column}_minor" if role == "money" else column] = _typed(role, sql, kind, engine)
     return Columns(typed, given, _days(table, typed, engine), _signed(typed) if table == "orders" else {})
+
+
+def _refuse_kept_names(table: str, source: Typed) -> None:
+    """Refuse a name that could be taken for one of ours, or, as frames read it, for all columns there are."""
+    for name in source.types:
+        if name == "*" or name.casefold().startswith(ours("")):
+            raise DataError(f"tables.{table}: a column is called {name!r}, which is kept for ours; rename it.")
 
 
 def _typed(role: Role, sql: str, kind: str, engine: AnyEngine) -> str:

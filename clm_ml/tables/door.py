@@ -96,7 +96,7 @@ def judge(door: Door, end: int | None) -> Judged:
     return Judged(
         counts,
         used=in_order.select(**_used_columns(door)),
-        quarantined=rows.filter(~nw.col(_REASON).is_null()).select(**_source_columns(door)),
+        quarantined=door.engine.named(rows.filter(~nw.col(_REASON).is_null()), _source_columns(door)),
     )
 
 
@@ -168,7 +168,7 @@ def _used_columns(door: Door) -> dict[str, nw.Expr]:
     return columns | {name: nw.col(ours(f"signed {name}")) for name in door.columns.signed}
 
 
-def _source_columns(door: Door) -> Mapping[str, nw.Expr]:
-    """Select the reason and the columns of the source."""
-    named = {column: "source_reason" if column.casefold() == "reason" else column for column in door.source.types}
-    return {"reason": nw.col(_REASON)} | {name: door.engine.column(column) for column, name in named.items()}
+def _source_columns(door: Door) -> Mapping[str, str]:
+    """List the reason and the columns of the source, by the names they have in quarantine."""
+    named = {"source_reason" if column.casefold() == "reason" else column: column for column in door.source.types}
+    return {"reason": _REASON} | named

@@ -64,7 +64,7 @@ def read_forgotten(config: Config) -> Forgotten:
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=_WAIT_SECONDS)) as file:
             return _read(file, path)
-    except sqlite3.Error:
+    except (sqlite3.Error, UnicodeDecodeError):
         raise _unreadable(path, "cannot be read") from None
 
 
@@ -73,8 +73,11 @@ def _read(file: sqlite3.Connection, path: Path) -> Forgotten:
         raise _unreadable(path, f"is in format {found}, which this clm-ml does not know")
     if not found and not file.execute("SELECT 1 FROM sqlite_master").fetchone():  # a first run was stopped
         return Forgotten()
-    salts = file.execute("SELECT salt FROM salt").fetchall()
-    return Forgotten(salts[0][0], frozenset(digest for (digest,) in file.execute("SELECT digest FROM people")))
+    salts = [salt for (salt,) in file.execute("SELECT salt FROM salt")]
+    digests = [digest for (digest,) in file.execute("SELECT digest FROM people")]
+    if len(salts) != 1 or not all(isinstance(text, str) for text in (*salts, *digests)):
+        raise _unreadable(path, "was altered")
+    return Forgotten(salts[0], frozenset(digests))
 
 
 def _unreadable(path: Path, why: str) -> ConfigError:
