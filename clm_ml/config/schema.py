@@ -299,7 +299,7 @@ class ListPlan(Frozen):
     assumed_save_rate: Annotated[Number, Field(gt=0, le=1)] = Field(
         0.05, description="Assumed share of churners whom a contact brings back, until campaigns have measured it."
     )
-    measured_days: Annotated[Whole, Field(ge=0)] = Field(
+    measured_days: SomeDays = Field(
         730,
         description="Campaigns that began within so many days, held somebody out and have closed measure what contacts "
         "bring back, in place of assumed_save_rate once they show that it is something; 0: it stays assumed.",
