@@ -182,18 +182,25 @@ def refuse_existing_file(path: Path | None, force: bool) -> None:
 
 
 @contextmanager
-def whole_file(path: Path, *, force: bool = False) -> Iterator[Path]:
+def whole_file(path: Path, *, force: bool = False, first_stays: bool = False) -> Iterator[Path]:
     """Write one file whole or not at all: the block writes to the path it is given, which is then renamed.
+
+    Args:
+        path: the final place.
+        force: whether a file that is there already is replaced.
+        first_stays: whether a file that another run has put there meanwhile stays, and this one is dropped.
 
     Raises:
         ArtifactError: if the file exists and is not to be replaced, or cannot be written.
     """
-    refuse_existing_file(path, force)
+    refuse_existing_file(path, force or first_stays)
     with _hidden_beside(path) as hidden:
         yield hidden / path.name
         with _sentences(path):
             _sync(hidden / path.name)
-            (hidden / path.name).replace(path)
+            with _alone_in(path.parent):
+                if not (first_stays and path.exists()):
+                    (hidden / path.name).replace(path)
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
