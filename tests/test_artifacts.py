@@ -479,6 +479,13 @@ class TestOneFile:
             hidden.write_text("theirs")
         assert (tmp_path / "shop.yaml").read_text() == "theirs"
 
+    def test_where_the_first_stays_what_another_run_has_put_there_meanwhile_is_not_replaced(self, tmp_path):
+        with whole_file(tmp_path / "store.db", first_stays=True) as hidden:
+            hidden.write_text("ours")
+            (tmp_path / "store.db").write_text("theirs")
+        assert (tmp_path / "store.db").read_text() == "theirs"
+        assert seen(tmp_path) == ["store.db"]
+
     @pytest.mark.parametrize("name", ["folder", "folder/shop.yaml/deep", "x" * 300])
     def test_a_file_that_cannot_be_written_is_a_sentence(self, tmp_path, name):
         (tmp_path / "folder").mkdir()
