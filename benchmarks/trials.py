@@ -175,8 +175,9 @@ class Trials:
         for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
             os.environ[variable] = "1"  # a library that starts threads when it is imported cannot be forked after
         os.environ |= {"TMPDIR": str(self.home / "tmp"), "MPLCONFIGDIR": str(self.home / "matplotlib")}
-        for folder in ("tmp", "matplotlib", "states"):
+        for folder in ("tmp", "matplotlib", "states", "project"):
             (self.home / folder).mkdir(parents=True)
+        self._hear: dict[int, int] = {}
         self.project = self.home / "project"
 
     def prepare(self, names: Sequence[str]) -> None:
@@ -218,10 +219,10 @@ class Trials:
 
     def restore(self, state: str) -> None:
         """Put the project back into a state that was kept."""
-        shutil.rmtree(self.project, ignore_errors=True)
-        shutil.copytree(self.home / "states" / state, self.project, symlinks=True)
-        shutil.rmtree(self.home / "tmp")
-        (self.home / "tmp").mkdir()
+        for folder in (self.project, self.home / "tmp"):  # they stay themselves: a disk may be mounted there
+            for there in folder.iterdir():
+                shutil.rmtree(there) if there.is_dir() else there.unlink()
+        shutil.copytree(self.home / "states" / state, self.project, symlinks=True, dirs_exist_ok=True)
 
     def again(self, name: str) -> Sequence[str]:
         """Tell what is asked of a verb where something may stand already."""
@@ -235,10 +236,12 @@ class Trials:
 
     def start(self, words: Sequence[str], before: Callable[[], None] | None = None, dies_at: int = 0) -> int:
         """Fork a run of a verb; `before` is done in it first; it may kill itself before its n-th change of files."""
+        hear, said = os.pipe()  # a full disk does not silence it, and no verb says more than a pipe holds
         child = os.fork()
         if child:
+            os.close(said)
+            self._hear[child] = hear
             return child
-        said = os.open(self.home / f"said-{os.getpid()}", os.O_WRONLY | os.O_CREAT, 0o666)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(said, 1)
         os.dup2(said, 2)
@@ -251,7 +254,8 @@ class Trials:
             code = _main(words)
             sys.stdout.flush()
             os.write(said, f"changes: {changes()}\n".encode())
-            _note_modules(self.home / "modules")
+            with suppress(OSError):  # of a disk that is full, or somebody else's
+                _note_modules(self.home / "modules")
         finally:
             os._exit(code)
 
@@ -259,9 +263,8 @@ class Trials:
         """Wait for a run to end, and read what it said."""
         status = os.waitpid(child, 0)[1]
         seconds = time.monotonic() - begun
-        path = self.home / f"said-{child}"
-        said = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
-        path.unlink(missing_ok=True)
+        with os.fdopen(self._hear.pop(child), encoding="utf-8", errors="replace") as heard:
+            said = heard.read()
         told = re.search(r"^changes: (\d+)$", said, re.MULTILINE)
         return Ended(os.waitstatus_to_exitcode(status), said, seconds, int(told[1]) if told else 0)
 
@@ -302,10 +305,10 @@ class Trials:
 
     def _aside(self, work: Callable[[], None]) -> Ended:
         """Do some work in a fork, so that nothing heavy runs here."""
-        self.project.mkdir()
-        child, begun = os.fork(), time.monotonic()
+        child = os.fork()
         if child:
-            return self.wait(child, begun)
+            self._hear[child] = os.open(os.devnull, os.O_RDONLY)
+            return self.wait(child, time.monotonic())
         try:
             work()
             _note_modules(self.home / "modules")
