@@ -186,7 +186,8 @@ class Disturbed:
 def _small_disk(trials: Trials, left: int) -> Iterator[bool]:
     """Mount a small file system in the place of the project, with so many bytes left; False if one may not."""
     trials.restore("start")
-    needed = sum(-(-path.stat().st_size // 4096) * 4096 + 4096 for path in trials.project.rglob("*")) + 4096
+    sizes = [path.stat().st_size for path in trials.project.rglob("*") if path.is_file()]
+    needed = sum(-(-size // 4096) * 4096 for size in sizes) + 4096
     shutil.rmtree(trials.project)
     trials.project.mkdir()
     size = f"size={needed + left}"

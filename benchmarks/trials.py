@@ -15,6 +15,7 @@ import shutil
 import signal
 import sqlite3
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
@@ -178,6 +179,7 @@ class Trials:
         for folder in ("tmp", "matplotlib", "states", "project"):
             (self.home / folder).mkdir(parents=True)
         self._hear: dict[int, int] = {}
+        tempfile.tempdir = str(self.home / "tmp")
         self.project = self.home / "project"
 
     def prepare(self, names: Sequence[str]) -> None:

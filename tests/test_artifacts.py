@@ -281,6 +281,21 @@ with artifacts.new_box(box, "scores", {}, force=True) as hidden:
 """
 
 
+def test_a_box_that_another_run_has_replaced_meanwhile_stays_as_it_is(tmp_path):
+    opened = open_box(fill(tmp_path / "box", "with everybody"), "scores")
+
+    def undo():
+        with new_box(opened.folder, "scores", {}, force=True, instead_of=opened) as hidden:
+            (hidden / "scores.csv").write_text(opened.path("scores.csv").read_text())
+            fill(opened.folder, "without somebody", force=True)
+
+    refused(undo, "was replaced by another run meanwhile", "run this again")
+    assert open_box(opened.folder, "scores").path("scores.csv").read_text() == "without somebody"
+    assert seen(tmp_path) == ["box"]
+    fill(opened.folder, "again", force=True, instead_of=open_box(opened.folder, "scores"))
+    assert opened.path("scores.csv").read_text() == "again"
+
+
 class TestKilled:
     @pytest.mark.parametrize(
         ("before", "moment"),

@@ -110,7 +110,8 @@ def _due_boxes(folders: Sequence[Path], day: str, running: Collection[str]) -> t
 
 def _empty(box: Box, day: str) -> None:
     """Put a box without files in its place, with what its manifest told."""
-    with new_box(box.folder, f"pruned {box.kind}", {**box.facts, "pruned_on": day}, force=True, private=True):
+    facts = {**box.facts, "pruned_on": day}
+    with new_box(box.folder, f"pruned {box.kind}", facts, force=True, private=True, instead_of=box):
         pass
 
 
