@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import sys
 import tempfile
 from collections import Counter
 from dataclasses import dataclass, field
@@ -94,6 +95,7 @@ def kill(trials: Trials, name: str, times: int, draw: random.Random) -> Killed:
             done.leaving += bool(looked.unfinished)
             done.defects.update(looked.refuse_half(before, after))
         _finish(trials, done, after)
+        print(f"{name}: {done.running} of {times}", file=sys.stderr, flush=True)
     return done
 
 

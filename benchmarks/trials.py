@@ -159,9 +159,9 @@ class Ended:
 
     @property
     def is_one_sentence(self) -> bool:
-        """Say whether it was refused in one sentence."""
-        errors = [line for line in self.said.splitlines() if line.startswith("error: ")]
-        return 11 <= self.code <= 16 and len(errors) == 1 and "Traceback" not in self.said
+        """Say whether it was refused in one sentence: ours, or that of the command line for an argument."""
+        errors = [line for line in self.said.splitlines() if line.lower().startswith("error: ")]
+        return (self.code == 2 or 11 <= self.code <= 16) and len(errors) == 1 and "Traceback" not in self.said
 
 
 @dataclass
