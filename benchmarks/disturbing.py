@@ -93,7 +93,7 @@ class Disturbed:
         if ended.is_well:
             self._note(kind, looked.refuse_other(self.after))
         else:
-            half = looked.refuse_half(self.before, self.after)
+            half = looked.refuse_half(self.before, self.after, self.trials.verbs[self.name].removes)
             half += [f"{name} was left" for name in looked.unfinished]
             half += [] if ended.is_one_sentence else [f"it ended with {ended.code}: {ended.told()}"]
             self._note(kind, half)

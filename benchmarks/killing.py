@@ -93,7 +93,7 @@ def kill(trials: Trials, name: str, times: int, draw: random.Random) -> Killed:
             _kill_once(trials, done, draw, whole.seconds, whole.changes)
             looked = trials.look()
             done.leaving += bool(looked.unfinished)
-            done.defects.update(looked.refuse_half(before, after))
+            done.defects.update(looked.refuse_half(before, after, trials.verbs[name].removes))
         _finish(trials, done, after)
         print(f"{name}: {done.running} of {times}", file=sys.stderr, flush=True)
     return done

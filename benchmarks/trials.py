@@ -43,11 +43,12 @@ WELL = (0, 17, 18)
 
 @dataclass(frozen=True)
 class Verb:
-    """What is run, and what is taken away before: what a first run does not have yet."""
+    """What is run, what is taken away before, as a first run does not have it, and which file it removes first."""
 
     words: Sequence[str]
     without: Sequence[str] = ()
     has_force: bool = True
+    removes: Sequence[str] = ()
 
 
 _CLM = "clm.yaml"
@@ -80,7 +81,7 @@ VERBS = {
     "monitor": Verb(("monitor", _CLM, "--scores", "scores/first", "--out", "drift.json", "--plot", "drift.png")),
     "prune": Verb(("prune", _CLM, ".", "--as-of", "2030-01-01"), has_force=False),
     "forget": Verb(("forget", _CLM, "--from", "people.txt", "--in", "."), has_force=False),
-    "simulate": Verb(("simulate", "--customers", "300", "--seed", "5", "--out", "shop", "--force"), has_force=False),
+    "simulate": Verb(("simulate", "--customers", "300", "--seed", "5", "--out", "shop", "--force"), (), False, ("shop/shop.yaml",)),
     "simulate, the first": Verb(("simulate", "--customers", "300", "--seed", "5", "--out", "drawn")),
     "demo": Verb(("demo", "demo"), has_force=False),
 }  # fmt: skip
@@ -106,14 +107,14 @@ class State:
     runs: frozenset[Any]
     troubles: Sequence[str] = ()
 
-    def refuse_half(self, before: State, after: State) -> list[str]:
+    def refuse_half(self, before: State, after: State, removes: Sequence[str] = ()) -> list[str]:
         """Tell what a killed run must not have left: anything that is neither as before nor as it would be."""
         told = [*self.troubles]
         for name, digest in self.files.items():
             if digest not in (before.files.get(name), after.files.get(name)):
                 told.append(f"{name} is neither what it was nor what it was to be")
         aside = [re.sub(r"^\.|\.[a-z0-9_]{8}\.replaced$", "", Path(name).name) for name in self.unfinished]
-        for name in before.files.keys() & after.files.keys() - self.files.keys():
+        for name in before.files.keys() & after.files.keys() - self.files.keys() - {*removes}:
             if not {*aside} & {*Path(name).parts}:
                 told.append(f"{name} is lost")
         if not before.ledger & after.ledger <= self.ledger <= before.ledger | after.ledger:
@@ -200,7 +201,7 @@ class Trials:
         alias = "champion" if self._has_alias("champion") else "challenger"
         for name in names:
             words = [word.replace("ALIAS", alias) for word in VERBS[name].words]
-            self.verbs[name] = Verb(words, VERBS[name].without, VERBS[name].has_force)
+            self.verbs[name] = Verb(words, VERBS[name].without, VERBS[name].has_force, VERBS[name].removes)
         self.keep("base")
         for name in names:  # each once, for what it imports
             self.begin(name)
