@@ -81,7 +81,9 @@ VERBS = {
     "monitor": Verb(("monitor", _CLM, "--scores", "scores/first", "--out", "drift.json", "--plot", "drift.png")),
     "prune": Verb(("prune", _CLM, ".", "--as-of", "2030-01-01"), has_force=False),
     "forget": Verb(("forget", _CLM, "--from", "people.txt", "--in", "."), has_force=False),
-    "simulate": Verb(("simulate", "--customers", "300", "--seed", "5", "--out", "shop", "--force"), (), False, ("shop/shop.yaml",)),
+    "simulate": Verb(
+        ("simulate", "--customers", "300", "--seed", "5", "--out", "shop", "--force"), (), False, ("shop/shop.yaml",)
+    ),
     "simulate, the first": Verb(("simulate", "--customers", "300", "--seed", "5", "--out", "drawn")),
     "demo": Verb(("demo", "demo"), has_force=False),
 }  # fmt: skip
