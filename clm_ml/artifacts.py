@@ -19,7 +19,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -47,11 +47,12 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 @dataclass(frozen=True)
 class Box:
-    """A folder whose files are those its manifest tells of."""
+    """A folder whose files are those its manifest tells of, each with its digest."""
 
     folder: Path
     kind: str
     facts: Mapping[str, Any]
+    files: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def path(self, name: str) -> Path:
         """Find one of its files."""
@@ -121,9 +122,22 @@ def _refuse_taken(folder: Path, force: bool) -> None:
         raise ArtifactError(f"{folder} is no box of clm-ml, so --force does not replace it; choose another place.")
 
 
+def _refuse_replaced(folder: Path, box: Box | None) -> None:
+    """Refuse to undo what another run has done since a box was opened: it may have taken people out of it."""
+    now = _manifest(folder)
+    if box is not None and (now.get("kind"), now.get("facts"), now.get("files")) != (box.kind, box.facts, box.files):
+        raise ArtifactError(f"{folder} was replaced by another run meanwhile, and stays as it is; run this again.")
+
+
 @contextmanager
 def new_box(
-    folder: Path, kind: str, facts: dict[str, Any], *, force: bool = False, private: bool = False
+    folder: Path,
+    kind: str,
+    facts: dict[str, Any],
+    *,
+    force: bool = False,
+    private: bool = False,
+    instead_of: Box | None = None,
 ) -> Iterator[Path]:
     """Fill a box: the block writes files into the folder it is given; the manifest is added and all is renamed.
 
@@ -133,6 +147,7 @@ def new_box(
         facts: plain data that say what made it; the block may still add to them.
         force: whether a box that is there already is replaced.
         private: whether the files tell of people, and only the owner may read them.
+        instead_of: the box that the new one is made of, and takes the place of, if nobody has replaced it meanwhile.
 
     Raises:
         ArtifactError: if the place is taken, or the files cannot be written.
@@ -144,6 +159,7 @@ def new_box(
             _seal(hidden, kind, facts, private)
             with _alone_in(folder.parent):
                 _refuse_taken(folder, force)
+                _refuse_replaced(folder, instead_of)
                 _put_in_place(hidden, folder)
 
 
@@ -168,7 +184,7 @@ def open_box(folder: Path, kind: str) -> Box:
         _refuse_altered(folder, manifest["files"])
         if manifest.get("seal", seal := _seal_of(manifest)) != seal:  # boxes from before manifests had one are taken
             raise ArtifactError(f"{folder} was altered: {MANIFEST} is not what it was when it was written.")
-    return Box(folder, kind, _told(manifest["facts"], folder))
+    return Box(folder, kind, _told(manifest["facts"], folder), manifest["files"])
 
 
 def find_boxes(folder: Path, kind: str) -> Iterator[tuple[Path, Mapping[str, Any]]]:
@@ -201,18 +217,25 @@ def refuse_existing_file(path: Path | None, force: bool) -> None:
 
 
 @contextmanager
-def whole_file(path: Path, *, force: bool = False) -> Iterator[Path]:
+def whole_file(path: Path, *, force: bool = False, first_stays: bool = False) -> Iterator[Path]:
     """Write one file whole or not at all: the block writes to the path it is given, which is then renamed.
+
+    Args:
+        path: the final place.
+        force: whether a file that is there already is replaced.
+        first_stays: whether a file that another run has put there meanwhile stays, and this one is dropped.
 
     Raises:
         ArtifactError: if the file exists and is not to be replaced, or cannot be written.
     """
-    refuse_existing_file(path, force)
+    refuse_existing_file(path, force or first_stays)
     with _hidden_beside(path) as hidden:
         yield hidden / path.name
         with _sentences(path):
             _sync(hidden / path.name)
-            (hidden / path.name).replace(path)
+            with _alone_in(path.parent):
+                if not (first_stays and path.exists()):
+                    (hidden / path.name).replace(path)
 
 
 def _manifest(folder: Path) -> dict[str, Any]:

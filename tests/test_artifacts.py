@@ -281,6 +281,21 @@ with artifacts.new_box(box, "scores", {}, force=True) as hidden:
 """
 
 
+def test_a_box_that_another_run_has_replaced_meanwhile_stays_as_it_is(tmp_path):
+    opened = open_box(fill(tmp_path / "box", "with everybody"), "scores")
+
+    def undo():
+        with new_box(opened.folder, "scores", {}, force=True, instead_of=opened) as hidden:
+            (hidden / "scores.csv").write_text(opened.path("scores.csv").read_text())
+            fill(opened.folder, "without somebody", force=True)
+
+    refused(undo, "was replaced by another run meanwhile", "run this again")
+    assert open_box(opened.folder, "scores").path("scores.csv").read_text() == "without somebody"
+    assert seen(tmp_path) == ["box"]
+    fill(opened.folder, "again", force=True, instead_of=open_box(opened.folder, "scores"))
+    assert opened.path("scores.csv").read_text() == "again"
+
+
 class TestKilled:
     @pytest.mark.parametrize(
         ("before", "moment"),
@@ -493,6 +508,13 @@ class TestOneFile:
         with whole_file(tmp_path / "shop.yaml", force=True) as hidden:
             hidden.write_text("theirs")
         assert (tmp_path / "shop.yaml").read_text() == "theirs"
+
+    def test_where_the_first_stays_what_another_run_has_put_there_meanwhile_is_not_replaced(self, tmp_path):
+        with whole_file(tmp_path / "store.db", first_stays=True) as hidden:
+            hidden.write_text("ours")
+            (tmp_path / "store.db").write_text("theirs")
+        assert (tmp_path / "store.db").read_text() == "theirs"
+        assert seen(tmp_path) == ["store.db"]
 
     @pytest.mark.parametrize("name", ["folder", "folder/shop.yaml/deep", "x" * 300])
     def test_a_file_that_cannot_be_written_is_a_sentence(self, tmp_path, name):

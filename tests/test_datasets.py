@@ -1,5 +1,7 @@
 """The shops that ship with the package: the real one as published, and the simulated one, true to its own truth."""
 
+import fcntl
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -159,6 +161,31 @@ def test_a_run_that_breaks_leaves_nothing_behind(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         simulate(100, seed=1, out=tmp_path, progress=breaks)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_run_left_goes_and_what_a_run_that_lives_is_writing_stays(tmp_path):
+    for name in ("left", "live"):
+        (tmp_path / f".simulated-{name}").mkdir()
+    held = os.open(tmp_path / ".simulated-live", os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    simulate(100, seed=1, out=tmp_path)
+    os.close(held)
+    assert [path.name for path in tmp_path.glob(".*")] == [".simulated-live"]
+
+
+def test_a_shop_that_is_replaced_half_way_has_no_config(tmp_path, monkeypatch):
+    simulate(100, seed=1, out=tmp_path)
+    replace_file = Path.replace
+
+    def stop_at_spend(path, target):
+        if path.name == "spend.parquet":
+            raise KeyboardInterrupt
+        return replace_file(path, target)
+
+    monkeypatch.setattr(Path, "replace", stop_at_spend)
+    with pytest.raises(KeyboardInterrupt):
+        simulate(100, seed=2, out=tmp_path, force=True)
+    assert not (tmp_path / "shop.yaml").exists(), "it would speak of tables of two draws"
 
 
 def test_a_folder_that_is_a_file_is_refused_in_words(tmp_path):

@@ -547,6 +547,16 @@ def test_what_is_due_goes_from_lists_ledger_and_memory_and_only_counts_stay(kept
     assert everything(kept) == after
 
 
+def test_a_box_that_a_killed_run_has_set_aside_goes_too(kept):
+    """Killed between two renames, prune leaves the box under a hidden name, with all the people in it."""
+    (kept / "lists/autumn").rename(kept / "lists/.autumn.abcd1234.replaced")
+    (kept / "lists/.autumn.abcd1234.partial").mkdir()
+    prune(kept, "2026-03-31")
+    assert [str(path.relative_to(kept / "lists")) for path in sorted((kept / "lists").rglob("*"))] == [
+        "autumn", "autumn/manifest.json",
+    ]  # fmt: skip
+
+
 def test_of_a_pruned_campaign_nothing_is_measured_or_listed_anew(kept):
     prune(kept, "2026-03-31")
     told = "campaign 'autumn' was pruned on 2026-03-31, and nobody remembers who was held out of it; choose another"

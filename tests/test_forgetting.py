@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import resource
 import shutil
 import sqlite3
 import stat
@@ -21,7 +22,7 @@ from clm_ml.campaign import open_ledger
 from clm_ml.config import DESTINATIONS, load_config
 from clm_ml.destinations import key_of
 from clm_ml.errors import ConfigError
-from clm_ml.pipeline import forgetting, measure_campaigns
+from clm_ml.pipeline import forgetting, measure_campaigns, taking_out
 from clm_ml.tables import read_customer, read_forgotten, read_tables, remember_forgotten
 from tests.test_delivering import draw_people, draw_scores, draw_shop, everything, export, one_sentence, run
 from tests.vendor_readers import read_all
@@ -272,6 +273,51 @@ def test_what_killed_runs_left_half_written_goes_too(shop):
     assert not half.exists()
     assert [holding(shop, customer) for customer in ASK] == [[], [], []]
     assert open_box(shop / "lists/autumn", "list").facts["forgotten"]["people"] == 3
+
+
+def test_a_full_disk_is_told_and_the_next_run_finishes(shop):
+    said = (shop / "backtest/predictions.parquet").read_bytes()
+    with new_box(shop / "backtest", "backtest", {"project": "drawn"}, private=True, force=True) as hidden:
+        (hidden / "predictions.parquet").write_bytes(said)
+        (hidden / "gains.png").write_bytes(b"x" * 100_000)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, limits[1]))
+    try:
+        done = forget(shop, *ASK)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert one_sentence(done, 15, "cannot be written: File too large")
+    assert not [path for path in shop.rglob(".*") if path.is_dir()]
+    assert forget(shop, *ASK).code == 0
+    assert [holding(shop, customer) for customer in ASK] == [[], [], []]
+
+
+def test_two_runs_at_once_bring_nobody_back(shop, monkeypatch):
+    """A second run takes its people out of the box as it was: it must not put back whom the first has taken out."""
+    copy, seconds = taking_out._copy_files, iter([lambda: forget(shop, ASK[1])])
+
+    def beside_another(box, folder):
+        copy(box, folder)
+        next(seconds, lambda: None)()
+
+    monkeypatch.setattr(taking_out, "_copy_files", beside_another)
+    assert one_sentence(forget(shop, ASK[0]), 15, "was replaced by another run meanwhile")
+    assert forget(shop, ASK[0]).code == 0
+    assert [holding(shop, customer) for customer in ASK[:2]] == [[], []]
+
+
+def test_a_file_that_may_not_be_read_is_told_as_not_looked_at(shop, monkeypatch):
+    read = pq.ParquetFile
+
+    def forbidden(path):
+        if path == shop / "orders.parquet":
+            raise PermissionError(path)
+        return read(path)
+
+    monkeypatch.setattr(pq, "ParquetFile", forbidden)
+    done = forget(shop, *ASK)
+    assert done.code == 0, done
+    assert "were not looked at" in done.err
 
 
 def test_tables_kept_between_runs_are_removed(shop):

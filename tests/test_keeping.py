@@ -2,6 +2,7 @@
 
 import os
 import random
+import resource
 import threading
 from datetime import date, timedelta
 
@@ -197,6 +198,33 @@ def test_where_nothing_can_be_kept_the_run_goes_on(shop, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(keeping.Engine, "execute", full)
         assert shop.told(5)[1:] == told[1:]
+    assert shop.told(5)[0] == []
+    assert shop.told(5)[0] == ["events", "orders"]
+
+
+def test_a_file_that_a_full_disk_has_cut_short_is_made_again(shop):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, limits[1]))
+    try:
+        full = shop.told(5)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert full[0] == []
+    assert shop.told(5)[1] == full[1]
+    assert shop.told(5)[0] == ["events", "orders"]
+
+
+def test_what_a_full_disk_does_not_let_be_committed_is_not_kept_and_the_run_goes_on(shop, monkeypatch):
+    execute = keeping.Engine.execute
+
+    def full(self, sql):
+        if sql == "COMMIT":
+            raise duckdb.TransactionException("Failed to commit: Could not write file: No space left on device")
+        execute(self, sql)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(keeping.Engine, "execute", full)
+        assert shop.told(5)[0] == []
     assert shop.told(5)[0] == []
     assert shop.told(5)[0] == ["events", "orders"]
 

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -24,11 +25,12 @@ from clm_ml.errors import ConfigError, ModelError
 from clm_ml.evaluation import Verdict
 from clm_ml.model import load_model
 from clm_ml.pipeline import training
-from clm_ml.tracking import Run, fetch_box, log_run
+from clm_ml.tracking import Run, fetch_box, log_backtest, log_run
 from clm_ml.tracking.store import OUTPUTS
-from tests.conftest import make_simulated
+from tests.conftest import make_config, make_simulated
 
 AS_OF = "2025-08-01"
+STORE = "sqlite:///mlflow.db"
 
 
 @pytest.fixture(scope="module")
@@ -179,6 +181,35 @@ def test_a_store_that_cannot_be_used_is_told_without_its_secrets(uri, shown, sho
             None,
             True,
         )  # so that no traceback tells the secret
+
+
+def log_nothing(folder):
+    orders = pd.DataFrame(columns=["customer_id", "ordered_at", "amount"])
+    config = make_config({"orders": orders}, "2024-12-31", tracking={"uri": STORE})
+    judged = {"as_of": "2024-06-01", "learned_until": "2024-06-01", "model": {}, "baselines": {}}
+    figures = {"as_ofs": [judged], "horizon_days": 90, "pooled": {"methods": {}}}
+    return log_backtest(config.model_copy(update={"home": folder}), figures, {})
+
+
+def test_a_store_is_made_whole_or_not_at_all(tmp_path, monkeypatch):
+    """MLflow makes it in dozens of steps, and can neither use nor mend one that has a part of them."""
+    with monkeypatch.context() as patch:
+        patch.setattr("alembic.command.upgrade", lambda *_: os.kill(os.getpid(), signal.SIGINT))
+        with pytest.raises(KeyboardInterrupt):
+            log_nothing(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    assert log_nothing(tmp_path)
+
+
+def test_an_experiment_that_another_run_has_just_made_is_used(tmp_path, monkeypatch):
+    import mlflow
+
+    first, find = log_nothing(tmp_path), mlflow.get_experiment_by_name
+    answers = iter([None])
+    monkeypatch.setattr(mlflow, "get_experiment_by_name", lambda name: next(answers, find(name)))
+    second = log_nothing(tmp_path)
+    runs = sqlite3.connect(tmp_path / STORE.removeprefix("sqlite:///")).execute("SELECT run_uuid FROM runs").fetchall()
+    assert {(first,), (second,)} < {*runs}
 
 
 def test_no_customers_id_appears_in_any_file_of_the_store(shop, tracked):

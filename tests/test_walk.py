@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import resource
 import shutil
-import signal
 import stat
 import subprocess
 import sys
@@ -584,99 +581,6 @@ def test_stopping_it_is_no_bug(shop: Path, monkeypatch: pytest.MonkeyPatch) -> N
     broken(monkeypatch, KeyboardInterrupt())
     done = run("check", shop / "fast.yaml")
     assert (done.code, done.err) == (130, "stopped; nothing half-written was kept.\n")
-
-
-KILLED = "import os; kill = lambda *a, **k: os.kill(os.getpid(), 9)\nfrom clm_ml import artifacts\n"
-MOMENTS = {
-    "half-way": "artifacts._seal = kill",
-    "before the name": "artifacts._put_in_place = kill",
-    "between two names": "rename = artifacts.Path.rename\n"
-    "artifacts.Path.rename = lambda self, to: kill() if self.suffix == '.partial' else rename(self, to)",
-}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("verb", "moment"),
-    [("score", "half-way"), ("score", "between two names"), ("export", "before the name"), ("train", "half-way")],
-)
-def test_a_killed_run_leaves_no_half_box_and_the_next_one_the_same_bytes(
-    shop: Path, exported: Done, tmp_path: Path, verb: str, moment: str
-) -> None:
-    path = config_of(shop, tmp_path, tracking={"uri": "sqlite:///mlflow.db"})
-    model, out = shop / "model", tmp_path / "box"
-    asked = {
-        "score": ("score", path, "--model", model, "--out", out),
-        "export": ("export", path, "--scores", shop / "scores", "--campaign", "autumn", "--out", out),
-        "train": ("train", path, "--model", out),
-    }[verb]
-    whole = shop / {"score": "scores", "export": "list", "train": "model"}[verb]
-    if moment == "between two names":
-        shutil.copytree(whole, out)
-        asked = (*asked, "--force")
-    assert run_process(*asked, before=KILLED + MOMENTS[moment]).code == -signal.SIGKILL
-    assert not out.exists()
-    assert len([place for place in tmp_path.iterdir() if place.name.startswith(".")]) >= 1
-    assert run(*asked[:-1] if asked[-1] == "--force" else asked, "--force").code in (0, 17)
-    assert not [place.name for place in tmp_path.iterdir() if place.name.startswith(".")]
-    for name in set(everything(whole)) - {"manifest.json"}:
-        assert (out / name).read_bytes() == (whole / name).read_bytes(), name
-
-
-def limit() -> None:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4_000, 4_000))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("verb", ["check", "train", "score", "export"])
-def test_a_full_disk_is_told_and_leaves_nothing(shop: Path, exported: Done, tmp_path: Path, verb: str) -> None:
-    asked, code = {
-        "check": (("check", with_rejected(shop, tmp_path), "--quarantine", tmp_path / "box"), 15),
-        "train": (("train", shop / "fast.yaml", "--model", tmp_path / "box"), 15),
-        "score": (("score", shop / "fast.yaml", "--model", shop / "model", "--out", tmp_path / "box"), 15),
-        "export": (
-            (
-                "export",
-                shop / "fast.yaml",
-                "--scores",
-                shop / "scores",
-                "--campaign",
-                "autumn",
-                "--out",
-                tmp_path / "box",
-            ),
-            15,
-        ),
-    }[verb]
-    before = everything(tmp_path)
-    done = run_process(*asked, preexec_fn=limit)
-    assert is_one_sentence(done, code, "cannot be written")
-    assert everything(tmp_path) == before
-    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
-
-
-def with_rejected(shop: Path, folder: Path) -> Path:
-    orders = pd.read_parquet(shop / "orders.parquet")
-    orders.loc[:4_000, "customer_id"] = None
-    orders.to_parquet(folder / "orders.parquet")
-    source = yaml.safe_load((shop / "fast.yaml").read_text())["tables"]["orders"]
-    return config_of(
-        shop, folder, tables={"orders": source | {"source": str(folder / "orders.parquet"), "max_rejected_share": 1}}
-    )
-
-
-@pytest.mark.slow
-def test_a_ledger_that_cannot_be_written_is_told(shop: Path, scored: Path, tmp_path: Path) -> None:
-    if os.geteuid() == 0 and shutil.which("setpriv") is None:
-        pytest.skip("root may write everything, and setpriv is not there to forbid it")
-    wrapper = ("setpriv", "--bounding-set=-dac_override") if os.geteuid() == 0 else ()
-    (tmp_path / "ledger.db").touch(mode=0o400)
-    path = config_of(shop, tmp_path)
-    before = everything(tmp_path)
-    asked = ("export", path, "--scores", scored, "--campaign", "winter", "--out", tmp_path / "list")
-    done = run_process(*asked, wrapper=wrapper)
-    assert is_one_sentence(done, 16, "the ledger")
-    assert everything(tmp_path) == before
 
 
 def test_a_ledger_that_is_none_is_told(shop: Path, scored: Path, tmp_path: Path) -> None:

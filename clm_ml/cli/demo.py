@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from clm_ml.artifacts import whole_file
 from clm_ml.cli.answering import Answer
 from clm_ml.cli.telling import tell_checked, tell_exported, tell_scored, tell_trained
 from clm_ml.config import load_config
@@ -18,10 +19,10 @@ DEMO_DAY = "2011-09-11"
 
 def walk_demo(answer: Answer, folder: Path) -> None:
     """Check, train, score, export and report the shop that ships with the package, into one folder."""
-    folder.mkdir(parents=True, exist_ok=True)
     answer.shows_people = True  # they are in the package
     path = folder / "online_retail.yaml"
-    path.write_text(_demo_config(), encoding="utf-8")
+    with whole_file(path, force=True) as hidden:
+        hidden.write_text(_demo_config(), encoding="utf-8")
     config = load_config(path)
     answer.say(
         "Online Retail: a year of orders of a British online shop (UCI Machine Learning Repository, CC BY 4.0)\n"

@@ -56,7 +56,7 @@ def simulate(
       `persuadable_effect` is the probability that a contact while lapsed (90 days) causes one extra order.
 
     The files are written into a hidden folder inside `out` and moved to their names when all are whole, the
-    config last. A run that is killed leaves the hidden folder, which a run of the next day or later removes.
+    config last. A run that is killed leaves the hidden folder, which the next one removes.
 
     Args:
         customers: from 100 to 10,000,000, buyers and visitors.

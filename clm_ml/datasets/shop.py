@@ -6,10 +6,12 @@ and campaigns with known effects) and `traces` (lines and events); `columns` mak
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from importlib import resources
 from pathlib import Path
 
@@ -37,7 +39,7 @@ CHUNK = 20_000  # customers drawn at once: more would need memory, not save time
 LEAST, MOST = 100, 10_000_000
 
 _TABLES = ("orders", "events", "customers", "contacts", "spend", "truth")
-_CONFIG = "shop.yaml"  # moved to its name last: where it stands, the tables it speaks of stand too
+_CONFIG = "shop.yaml"  # removed first and moved to its name last: where it stands, the tables it speaks of stand too
 _HIDDEN = ".simulated-"
 
 
@@ -71,20 +73,37 @@ def _moved_when_whole(out: Path, names: list[str], force: bool) -> Iterator[Path
         there = [name for name in names if (out / name).exists()]
         if there and not force:
             raise ArtifactError(f"{out} holds {there[0]} already; choose another folder, or replace it with --force.")
-        with tempfile.TemporaryDirectory(prefix=_HIDDEN, dir=out) as hidden:
-            _remove_forsaken(out, Path(hidden).stat().st_mtime)
-            yield Path(hidden)
+        with _hidden_in(out) as hidden:
+            yield hidden
+            (out / _CONFIG).unlink(missing_ok=True)
             for name in names:
-                (Path(hidden) / name).replace(out / name)
+                (hidden / name).replace(out / name)
     except OSError as error:
         raise UsageError(f"{out} cannot be written: {error.strerror or 'no reason is given'}.") from None
 
 
-def _remove_forsaken(out: Path, begun: float) -> None:
-    """Remove what a killed run left, once it is a day old: a younger one may belong to a run that still lives."""
-    for folder in out.glob(f"{_HIDDEN}*"):
-        if begun - folder.stat().st_mtime > 86_400:
-            shutil.rmtree(folder, ignore_errors=True)
+@contextmanager
+def _hidden_in(out: Path) -> Iterator[Path]:
+    """Make a hidden folder and hold it; remove those that nobody holds, since killed runs have left them."""
+    with ExitStack() as stack:
+        with _held(out, fcntl.LOCK_EX):  # or another run could take the new one for forsaken
+            for left in out.glob(f"{_HIDDEN}*"):
+                with suppress(OSError), _held(left, fcntl.LOCK_EX | fcntl.LOCK_NB):
+                    shutil.rmtree(left, ignore_errors=True)
+            hidden = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=_HIDDEN, dir=out)))
+            stack.enter_context(_held(hidden, fcntl.LOCK_EX))
+        yield hidden
+
+
+@contextmanager
+def _held(folder: Path, how: int) -> Iterator[None]:
+    """Hold a folder against other runs; an OSError if one that is not to be waited for has it."""
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(held, how)
+        yield
+    finally:
+        os.close(held)
 
 
 def _chunks(

@@ -21,7 +21,10 @@ from clm_ml.engine.expression import as_literal
 __all__ = ["Store", "open_store"]
 
 _NAME = "kept_between_runs"
-_UNREADABLE = r"not a valid DuckDB|[Cc]orrupt|[Ss]erialization|version number|newer version|older version|checksum"
+_UNREADABLE = (
+    r"not a valid DuckDB|read enough bytes|[Cc]orrupt|[Ss]erialization|version number|newer version|older version|"
+    r"checksum"
+)
 
 
 class Store:
@@ -61,7 +64,8 @@ class Store:
         except BaseException as error:
             with suppress(duckdb.Error):
                 self._engine.execute("ROLLBACK")
-            if isinstance(error, (duckdb.IOException, duckdb.OutOfMemoryException)):
+            # the last of a commit that could not be written: nobody else is there to be in conflict with
+            if isinstance(error, (duckdb.IOException, duckdb.OutOfMemoryException, duckdb.TransactionException)):
                 return False
             raise
         return True

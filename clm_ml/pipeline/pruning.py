@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from clm_ml.artifacts import Box, find_boxes, new_box, open_box
+from clm_ml.artifacts import Box, find_boxes, new_box, open_box, tidy_below
 from clm_ml.campaign import open_ledger
 from clm_ml.config import Config
 from clm_ml.destinations import forget_delivered
@@ -79,6 +79,8 @@ def prune(config: Config, as_of: str, folders: Sequence[Path] = (), *, dry_run: 
         CampaignError: if the ledger cannot be used.
     """
     day = date_of(parse_day(as_of)).isoformat()
+    for folder in (place for place in folders if place.is_dir() and not dry_run):
+        tidy_below(folder)  # a box that a killed run has set aside is in nobody's sight, but its people are in it
     with open_ledger(config.path(config.list.ledger), only_look=True) as ledger:
         terms = ledger.terms()
         campaigns = terms.assign(is_due=terms["goes_on"] <= day)
@@ -108,7 +110,8 @@ def _due_boxes(folders: Sequence[Path], day: str, running: Collection[str]) -> t
 
 def _empty(box: Box, day: str) -> None:
     """Put a box without files in its place, with what its manifest told."""
-    with new_box(box.folder, f"pruned {box.kind}", {**box.facts, "pruned_on": day}, force=True, private=True):
+    facts = {**box.facts, "pruned_on": day}
+    with new_box(box.folder, f"pruned {box.kind}", facts, force=True, private=True, instead_of=box):
         pass
 
 

@@ -91,9 +91,9 @@ class _BoxOfPeople:
     def __call__(self, people: Collection[str], dry_run: bool) -> TakenOut:
         if dry_run:
             return self._from(self.box.folder, people, dry_run)
-        facts = dict(self.box.facts)
-        with new_box(self.box.folder, self.box.kind, facts, force=True, private=True) as hidden:
-            shutil.copytree(self.box.folder, hidden, dirs_exist_ok=True)
+        facts, box = dict(self.box.facts), self.box
+        with new_box(box.folder, box.kind, facts, force=True, private=True, instead_of=box) as hidden:
+            _copy_files(box, hidden)
             taken = self._from(hidden, people, dry_run)
             facts |= _counted_without(facts, taken)
         return taken
@@ -103,6 +103,16 @@ class _BoxOfPeople:
             return take_out_of_list(folder, people, dry_run=dry_run)
         (file,) = folder.glob("*.parquet")
         return _out_of_parquet(file, file, people, dry_run)
+
+
+def _copy_files(box: Box, folder: Path) -> None:
+    """Copy a box's files one by one: of a whole folder `shutil` would not tell which could not be written, and why."""
+    for name in box.files:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            shutil.copyfile(box.path(name), folder / name)
+        except FileNotFoundError:
+            raise ArtifactError(f"{box.folder} was replaced by another run meanwhile; run this again.") from None
 
 
 def _counted_without(facts: Mapping[str, Any], taken: TakenOut) -> dict[str, Any]:
@@ -167,11 +177,16 @@ def _out_of_parquet(path: Path, new: Path, people: Collection[str], dry_run: boo
 
 @contextmanager
 def _opened(path: Path) -> Iterator[pq.ParquetFile]:
+    refusal = ArtifactError(f"{path} cannot be read as Parquet; nobody was taken out of it.")
     try:
-        with pq.ParquetFile(path) as file:
+        opened = pq.ParquetFile(path)
+    except (OSError, pa.ArrowException):
+        raise refusal from None
+    with opened as file:
+        try:
             yield file
-    except pa.ArrowException:
-        raise ArtifactError(f"{path} cannot be read as Parquet; nobody was taken out of it.") from None
+        except pa.ArrowException:
+            raise refusal from None
 
 
 def _theirs(batch: pa.RecordBatch, people: Collection[str]) -> tuple[pa.RecordBatch, list[str]]:

@@ -13,8 +13,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from clm_ml.artifacts import whole_file
 from clm_ml.config import Config
-from clm_ml.errors import ConfigError, ModelError
+from clm_ml.errors import ArtifactError, ConfigError, ModelError
 from clm_ml.model import BECOMES, QUANTILES
 
 __all__ = ["OUTPUTS", "Run", "Tracked", "fetch_box", "log_backtest", "log_run"]
@@ -192,7 +193,8 @@ def _register(mlflow: Any, name: str, logged: Any, alias: str) -> str:
     """Register a logged model under the project's name, and give the version its alias."""
     client = mlflow.MlflowClient()
     if not client.search_registered_models(filter_string=f"name = '{name}'"):
-        client.create_registered_model(name)
+        with _unless_there(mlflow):
+            client.create_registered_model(name)
     made = client.create_model_version(name, logged.model_uri, run_id=logged.run_id, model_id=logged.model_id)
     client.set_registered_model_alias(name, alias, made.version)
     return str(made.version)
@@ -208,7 +210,19 @@ def _experiment(mlflow: Any, config: Config) -> str:
     if uri.startswith(_SQLITE):
         folder = re.sub(r"[^\w. -]|^[. ]+", "_", name)  # a name with a slash or dots would lead out of it
         beside = (Path(uri.removeprefix(_SQLITE)).parent / "mlartifacts" / folder).as_uri()
-    return str(mlflow.create_experiment(name, artifact_location=beside))
+    with _unless_there(mlflow):
+        mlflow.create_experiment(name, artifact_location=beside)
+    return str(mlflow.get_experiment_by_name(name).experiment_id)
+
+
+@contextmanager
+def _unless_there(mlflow: Any) -> Iterator[None]:
+    """Make something that another run may just have made: one of them does, and both go on."""
+    try:
+        yield
+    except mlflow.MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
 
 
 @contextmanager
@@ -231,10 +245,11 @@ def _mlflow(config: Config) -> Iterator[Any]:
     told = {name: os.environ.get(name) for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")}
     try:
         uri = _placed(config)
+        _make_whole(mlflow, uri)
         mlflow.set_tracking_uri(uri)
         mlflow.set_registry_uri(uri)
         yield mlflow
-    except (mlflow.MlflowException, SQLAlchemyError, ImportError, OSError) as error:
+    except (mlflow.MlflowException, SQLAlchemyError, ImportError, OSError, ArtifactError) as error:
         raise ConfigError(
             f"tracking.uri {_without_secrets(config.tracking.uri)} cannot be used ({type(error).__name__})."
         ) from None  # its text can hold the URI, and with it a password
@@ -263,6 +278,18 @@ def _placed(config: Config) -> str:
     store = config.path(uri.removeprefix(_SQLITE)).resolve()
     store.parent.mkdir(parents=True, exist_ok=True)
     return _SQLITE + str(store)
+
+
+def _make_whole(mlflow: Any, uri: str) -> None:
+    """Make a SQLite store that is not there yet, in a hidden place first.
+
+    MLflow makes it in dozens of steps; a run killed between two of them, or another one at the same time, would leave
+    a store that MLflow can neither use nor mend.
+    """
+    store = Path(uri.removeprefix(_SQLITE).partition("?")[0])
+    if uri.startswith(_SQLITE) and not store.exists():
+        with whole_file(store, first_stays=True) as hidden:
+            mlflow.MlflowClient(tracking_uri=_SQLITE + str(hidden)).search_experiments(max_results=1)
 
 
 def _signature(columns: Sequence[str]) -> Any:
