@@ -5,28 +5,14 @@ refusal names the file and the line. Relative paths are read from the folder the
 can be run from anywhere.
 """
 
+from clm_ml.config.campaigns import Delivery, ListPlan, MaxContacts, Measure, PlayPlan
 from clm_ml.config.contract import CHANNELS, COLUMNS, DESTINATIONS, MEANINGS, RATED
 from clm_ml.config.inputs import Inputs
+from clm_ml.config.learning import Lapse, Task, Train, UpliftPlan
 from clm_ml.config.monitor import Monitor
 from clm_ml.config.printing import commented
 from clm_ml.config.reading import load_config, read_yaml
-from clm_ml.config.schema import (
-    Config,
-    Contacts,
-    Delivery,
-    Events,
-    Lapse,
-    ListPlan,
-    MaxContacts,
-    Measure,
-    PlayPlan,
-    ReportPlan,
-    Table,
-    Task,
-    Tracking,
-    Train,
-    UpliftPlan,
-)
+from clm_ml.config.schema import Config, ReportPlan, Tracking
 from clm_ml.config.segments import (
     ORDERS,
     STATES,
@@ -37,6 +23,7 @@ from clm_ml.config.segments import (
     combinations,
     read_segment_rules,
 )
+from clm_ml.config.sources import Contacts, Events, Table
 
 __all__ = [
     "CHANNELS",

@@ -7,14 +7,13 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from clm_ml.config.frozen import Frozen
+from clm_ml.config.kinds import Days, Number
 
 __all__ = ["Monitor"]
 
-Number = Annotated[float, Field(strict=True)]
 Above = Annotated[Number, Field(gt=0)]
 Times = Annotated[Number, Field(gt=1)]
 Share = Annotated[Number, Field(gt=0, lt=1)]
-Days = Annotated[int, Field(strict=True, ge=1, le=36_500)]
 
 #: What has a border for being told and another for being an alarm.
 _PAIRS = (

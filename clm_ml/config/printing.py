@@ -10,8 +10,9 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from clm_ml.config.contract import COLUMNS
-from clm_ml.config.schema import Config, Input
+from clm_ml.config.schema import Config
 from clm_ml.config.segments import SegmentRule
+from clm_ml.config.sources import Input
 
 __all__ = ["commented"]
 
