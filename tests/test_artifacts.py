@@ -17,8 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clm_ml import artifacts
-from clm_ml.artifacts import json_text, new_box, open_box, refuse_existing, whole_file
+from clm_ml.artifacts import json_text, manifests, new_box, open_box, places, refuse_existing, whole_file
 from clm_ml.errors import ArtifactError
 
 
@@ -261,7 +260,7 @@ class TestPlaces:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from clm_ml import artifacts
+from clm_ml.artifacts import boxes, manifests, places
 moment, box = sys.argv[1], Path(sys.argv[2])
 def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -270,12 +269,12 @@ def dying_rename(self, target):
     if moment == "set aside" and str(target).endswith(".replaced"): die()
     if moment == "renamed" and Path(target) == box: die()
 if moment == "made":
-    make = artifacts.tempfile.mkdtemp
-    artifacts.tempfile.mkdtemp = lambda **names: die(make(**names))
-if moment == "sealing": artifacts._digest = die
-if moment == "sealed": artifacts._put_in_place = die
+    make = places.tempfile.mkdtemp
+    places.tempfile.mkdtemp = lambda **names: die(make(**names))
+if moment == "sealing": manifests._digest = die
+if moment == "sealed": boxes._put_in_place = die
 Path.rename = dying_rename
-with artifacts.new_box(box, "scores", {}, force=True) as hidden:
+with boxes.new_box(box, "scores", {}, force=True) as hidden:
     (hidden / "scores.csv").write_text("two")
     if moment == "filling": die()
 """
@@ -387,7 +386,7 @@ class TestFullDisk:
         def fail(_):
             raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-        monkeypatch.setattr(artifacts.os, "fsync", fail)
+        monkeypatch.setattr(places.os, "fsync", fail)
         refused(lambda: fill(tmp_path / "box"), "Input/output error")
         assert seen(tmp_path) == []
 
@@ -464,7 +463,7 @@ class TestOpening:
     def test_a_name_that_leads_out_of_the_box_is_refused(self, box, name):
         (box.parent / "secret.txt").write_text("secret")
         manifest = json.loads((box / "manifest.json").read_text())
-        manifest["files"][name] = artifacts._digest(box.parent / "secret.txt")
+        manifest["files"][name] = manifests._digest(box.parent / "secret.txt")
         (box / "manifest.json").write_text(json.dumps(manifest))
         refused(lambda: open_box(box, "scores"), f"{name} is missing")
 
@@ -477,7 +476,7 @@ class TestOpening:
         def fail(path):
             raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
-        monkeypatch.setattr(artifacts, "_digest", fail)
+        monkeypatch.setattr(manifests, "_digest", fail)
         refused(lambda: open_box(box, "scores"), "cannot be read: Permission denied")
 
 

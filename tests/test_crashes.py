@@ -143,7 +143,7 @@ def test_an_export_killed_anywhere_moves_nobody_and_the_next_is_as_if_nothing_ha
 FORKING = """
 import json, os, sys
 import duckdb, lightgbm, matplotlib.figure, mlflow, narwhals, pandas, pyarrow.parquet, sklearn.linear_model
-from clm_ml import artifacts
+from clm_ml.artifacts import boxes
 from clm_ml.cli import main
 for line in sys.stdin:
     before, words = json.loads(line)
@@ -214,10 +214,10 @@ def asked_of(verb, small, folder):
 
 KILL = "kill = lambda *a, **k: os.kill(os.getpid(), 9)\n"
 MOMENTS = {
-    "half-way": "artifacts._seal = kill",
-    "before the name": "artifacts._put_in_place = kill",
-    "between two names": "rename = artifacts.Path.rename\n"
-    "artifacts.Path.rename = lambda self, to: kill() if self.suffix == '.partial' else rename(self, to)",
+    "half-way": "boxes.seal = kill",
+    "before the name": "boxes._put_in_place = kill",
+    "between two names": "rename = boxes.Path.rename\n"
+    "boxes.Path.rename = lambda self, to: kill() if self.suffix == '.partial' else rename(self, to)",
 }
 
 
