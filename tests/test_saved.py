@@ -113,6 +113,10 @@ def test_each_channel_has_rates_of_its_own_and_a_campaign_without_one_stands_for
     assert {channel for channel, _ in saved.rates.rates} == {"email", "phone", None}
     assert saved.rates.rates["phone", True] == pytest.approx(0.4)
     assert "contacts bring back" in " ".join(saved.lines())
+    assert find(draw((60, 20), channel="E-Mail")).rates.rates.keys() == {("email", True), ("email", False)}
+    assert find(draw((60, 20), channel="carrier pigeon")).measured == {}, (
+        "nobody is contacted so, nor is its name shown"
+    )
 
 
 def test_arms_that_differed_before_the_campaign_teach_nothing_and_that_is_said(find):

@@ -479,7 +479,7 @@ def walk(tmp_path_factory):
     content |= {"train": {"step_days": 56, "most_as_ofs": 3}, "threads": 2}
     for engine in ("duckdb", "spark"):
         own = {
-            "list": content["list"] | {"ledger": f"{engine}-ledger.db"},
+            "list": content["list"] | {"ledger": f"{engine}-ledger.db", "measured_days": 0},
             "tracking": {"uri": f"sqlite:///{engine}.db"},
         }
         plan = content | own | {"engine": engine}

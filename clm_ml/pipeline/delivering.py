@@ -83,7 +83,10 @@ def deliver(
     progress: Progress = silent,
 ) -> dict[str, Outcome]:
     """Write each destination's files into a folder of its name, a batch at a time; nobody is held twice."""
-    people = find_people([*going.contact["customer_id"], *going.holdout["customer_id"], *going.others], tables)
+    others = sorted(going.others)
+    ids = [going.holdout["customer_id"], going.contact["customer_id"], pd.Series(others, dtype="str")]
+    people = find_people(pd.concat(ids, ignore_index=True), tables)
+    give_back_memory()
     columns = [*going.contact.columns, *people.columns]
     outcomes: dict[str, Outcome] = {}
     for name, destination in destinations.items():
@@ -92,7 +95,7 @@ def deliver(
         outcomes[name] = write_destination(
             name,
             destination,
-            _batches(going, people),
+            _batches(going, others, people),
             folder,
             going.order,
             columns=columns,
@@ -102,31 +105,36 @@ def deliver(
     return outcomes
 
 
-def find_people(customer_ids: Sequence[str], tables: Tables) -> pd.DataFrame:
-    """Fetch the contact fields that the shop has of some customers, by customer_id."""
+def find_people(customer_ids: pd.Series[str], tables: Tables) -> pd.DataFrame:
+    """Fetch the contact fields that the shop has of some customers, a row for each, in their order."""
     if tables.customers is None:
-        return pd.DataFrame(index=pd.Index([], name="customer_id"))
+        return pd.DataFrame(index=range(len(customer_ids)))
+    engine = tables.engine
     names = [name for name in CONTACT_FIELDS if name in tables.customers.collect_schema().names()]
-    wanted = tables.engine.keep(tables.engine.given(pd.DataFrame({"customer_id": list(customer_ids)})))
-    people = tables.customers.select("customer_id", *names).join(wanted, on="customer_id", how="semi")
-    found: pd.DataFrame = tables.engine.collect(people, "customer_id").to_pandas()
-    return found.set_index("customer_id")
+    places = pd.DataFrame({"customer_id": customer_ids, "place": range(len(customer_ids))})
+    wanted = engine.keep(engine.given(places)).join(
+        tables.customers.select("customer_id", *names), on="customer_id", how="left"
+    )
+    return engine.collect(wanted.select("place", *names), "place").to_pandas().drop(columns="place")
 
 
-def _batches(going: Going, people: pd.DataFrame) -> Iterator[pd.DataFrame]:
+def _batches(going: Going, others: Sequence[str], people: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """Put contact fields beside the rows, which have the order of the people."""
+    place = 0
+    for rows in _parts(going, others):
+        found = people.iloc[place : place + len(rows)]
+        yield rows.assign(**{name: found[name].to_numpy() for name in people.columns})
+        place += len(rows)
+
+
+def _parts(going: Going, others: Sequence[str]) -> Iterator[pd.DataFrame]:
     """Give those held out first: nobody is contacted by an address that one of them has too."""
-    scored_on = str(pd.concat([going.contact, going.holdout])["scored_on"].max())
-    others = sorted(going.others)
     for rows in (going.holdout, going.contact):
         for start in range(0, len(rows), BATCH_ROWS):
-            yield _withfind_people(rows.iloc[start : start + BATCH_ROWS], people)
+            yield rows.iloc[start : start + BATCH_ROWS]
+    scored_on = max(str(rows["scored_on"].max()) for rows in (going.holdout, going.contact) if len(rows))
     for start in range(0, len(others), BATCH_ROWS):
-        yield _withfind_people(cleared(others[start : start + BATCH_ROWS], scored_on), people)
-
-
-def _withfind_people(rows: pd.DataFrame, people: pd.DataFrame) -> pd.DataFrame:
-    found = people.reindex(rows["customer_id"])
-    return rows.assign(**{name: found[name].to_numpy() for name in people.columns})
+        yield cleared(others[start : start + BATCH_ROWS], scored_on)
 
 
 def confirm_delivered(config: Config, folder: Path, names: Sequence[str] = ()) -> dict[str, int]:

@@ -100,15 +100,17 @@ def export(
         found = find_candidates(lambda: _read_scores(box), day, tables, config, campaign, ledger, uplift)
         ranked = _with_reasons(found.ranked, box, tables, config)
         found = replace(found, ranked=ranked, warnings=found.warnings + _doubtful(ranked.customers["customer_id"]))
+        give_back_memory()
         share = share_to_hold_out(ranked, config, ledger, campaign)
         arms = arms_of(ranked, campaign, config, share, ledger.arms(campaign))
         plays = plays_of(ranked, arms, campaign, config, ledger.plays(campaign))
         ledger.record(_programme(ranked, ledger, config, campaign, day))
         arms |= ledger.record(_ledger_rows(ranked, arms, plays, config, campaign, share))
         plays |= ledger.plays(campaign)
+    give_back_memory()
     listed = listed_of(found, arms, plays, campaign, tables, config)
     going, told = _going(listed, arms, order), {"uplift": found.proved.facts} if found.proved.facts else {}
-    del found, ranked, arms
+    del found, ranked, arms, plays
     give_back_memory()
     progress("writing", 0, 1)
     facts = _facts(box, listed, config) | told

@@ -199,10 +199,16 @@ def share_to_hold_out(ranked: Ranked, config: Config, ledger: Ledger, campaign: 
 
 def arms_of(ranked: Ranked, campaign: str, config: Config, share: float, known: Mapping[str, str]) -> dict[str, str]:
     """Keep the arms there are, and assign those who are new."""
-    new = ranked.customers[~ranked.customers["customer_id"].isin(list(known))]
+    new = _new(ranked, known)
     ids = new["customer_id"].tolist()
     assigned = assign_arms(ids, new["segment"].tolist(), campaign, share, config.list.assignment)
     return dict(known) | dict(zip(ids, assigned, strict=True))
+
+
+def _new(ranked: Ranked, known: Mapping[str, object]) -> pd.DataFrame:
+    """Give id and segment of those who are listed for the first time."""
+    customers = ranked.customers[["customer_id", "segment"]]
+    return customers[[name not in known for name in customers["customer_id"]]]
 
 
 def plays_of(
@@ -214,7 +220,7 @@ def plays_of(
         CampaignError: if a segment has fewer plays than are to be compared.
     """
     count, told = config.list.compare_plays, playbook(config)
-    new = ranked.customers[~ranked.customers["customer_id"].isin(list(known))]
+    new = _new(ranked, known)
     short = [name for name in sorted(new["segment"].unique()) if len(told[name].plays) < count]
     if count > 1 and short:
         raise CampaignError(

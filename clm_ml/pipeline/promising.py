@@ -86,7 +86,8 @@ def promise(customers: pd.DataFrame, arms: pd.Series[str], config: Config) -> Pr
         arms: the arm of each, with the same index.
         config: its margin, and the confidence with which it measures.
     """
-    sent, kept = customers[arms == CONTACT], customers[arms != CONTACT]
+    money = customers[["expected_effect", "order_amount", "expected_profit", "contact_cost"]]
+    sent, kept = money[arms == CONTACT], money[arms != CONTACT]
     rate = _base_rate(customers)
     arms_told = len(sent) > 0 and len(kept) > 0
     confidence = config.measure.confidence

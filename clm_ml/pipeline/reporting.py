@@ -228,6 +228,7 @@ def _people(material: Material, progress: Progress) -> pd.DataFrame:
     """Read how to reach those who are named; of nobody else."""
     named = {name for made in material.lists for name in made.contact["customer_id"].head(material.rows)}
     tables = read_tables(material.config, progress=progress)
-    people = find_people(sorted(named), tables)
+    ids = pd.Series(sorted(named), dtype="str")
+    people = find_people(ids, tables).set_index(ids.rename("customer_id"))
     tables.engine.close()
     return people

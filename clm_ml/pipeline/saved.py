@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -115,7 +116,10 @@ def _by_channel(parts: Sequence[pd.DataFrame], config: Config) -> Saved:
 
 
 def _campaigns(tables: Tables, ledger: Ledger, config: Config, day: int) -> Iterator[tuple[str, str | None]]:
-    """Name the campaigns with two arms and their channel, if they tell one: the ledger's, then those of the table."""
+    """Name the campaigns with two arms and their channel, if they tell one: the ledger's, then those of the table.
+
+    Those of a channel by which nobody is contacted now tell nothing of ours.
+    """
     oldest, newest = day - config.list.measured_days, day - config.task.horizon_days
     if oldest >= newest:
         return
@@ -133,10 +137,16 @@ def _campaigns(tables: Tables, ledger: Ledger, config: Config, day: int) -> Iter
     found["held_out"] = found["arm"].str.strip().str.lower().isin(HELD_OUT)
     if found.groupby("held_out")["rows"].sum().reindex([True, False]).fillna(0).min() < _FEWEST:
         return
+    known = {_plain(play.channel): play.channel for play in playbook(config).values() if play.channel}
     for name, rows in found[~found["campaign"].isin(listed)].groupby("campaign", sort=True):
-        channels = rows["channel"].dropna().unique().tolist() if "channel" in rows else []
-        if rows["held_out"].nunique() == 2:
-            yield str(name), channels[0] if len(channels) == 1 else None
+        told = {_plain(word) for word in rows["channel"].dropna()} if "channel" in rows else set()
+        if rows["held_out"].nunique() == 2 and told <= known.keys():
+            yield str(name), known[told.pop()] if len(told) == 1 else None
+
+
+def _plain(channel: str) -> str:
+    """Write a channel so that E-Mail is email; words of a table's own are nobody's to show."""
+    return re.sub(r"[^a-z0-9]", "", channel.lower())
 
 
 def _came(assigned: Assigned, tables: Tables, config: Config, day: int, channel: str | None) -> pd.DataFrame | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 
 import numpy as np
 import pandas as pd
 
 from clm_ml.lifecycle import Play
 
-__all__ = ["find_forbidden", "find_unreachable", "said_yes"]
+__all__ = ["among", "find_forbidden", "find_unreachable", "said_yes"]
 
 #: What a column of consent by channel begins with: `contact_email`.
 _CHANNEL = "contact_"
@@ -23,13 +24,19 @@ def find_forbidden(
     Grain: the index of the ids. One boolean column a step, in the order of work; steps about consent only where it is
     known. Both arguments are those of `rank_customers`.
     """
-    steps = {"suppressed": customer_ids.isin(set(suppressed)).to_numpy()}
+    steps = {"suppressed": among(customer_ids, suppressed).to_numpy()}
     claims = _claims(customer_ids, consent)
     if "may_contact" in claims:
         steps["no consent"] = ~claims["may_contact"].isin([True]).to_numpy()
     if "may_profile" in claims:
         steps["objects to profiling"] = claims["may_profile"].isin([False]).to_numpy()
     return pd.DataFrame(steps, index=customer_ids.index).astype(bool)
+
+
+def among(customer_ids: pd.Series[str], names: Iterable[str]) -> pd.Series[bool]:
+    """Find who is among some; a set is asked as it is, since frames are many and sets may be long."""
+    known = names if isinstance(names, AbstractSet) else set(names)
+    return pd.Series([name in known for name in customer_ids], customer_ids.index, dtype=bool)
 
 
 def find_unreachable(

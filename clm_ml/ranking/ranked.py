@@ -15,8 +15,9 @@ from clm_ml.errors import CampaignError
 from clm_ml.lifecycle import Play, playbook
 from clm_ml.model import BECOMES
 from clm_ml.ranking.earning import Effects, with_profit
+from clm_ml.ranking.permitting import among
 from clm_ml.ranking.refusing import UNIVERSAL, WORTH, find_predicted, find_refusals
-from clm_ml.ranking.taking import in_order, ways_of
+from clm_ml.ranking.taking import in_order, take
 
 __all__ = ["Floats", "Ranked", "rank_customers"]
 
@@ -101,7 +102,7 @@ def rank_customers(
         may_be = ~falls.drop(columns=[WORTH, UNIVERSAL], errors="ignore").any(axis=1)
         told = with_profit(part[may_be], plan, plays, known)
         told = told.assign(
-            is_member=told["customer_id"].isin(who["members"]),
+            is_member=among(told["customer_id"], who["members"]),
             is_predicted=find_predicted(told, plan, consent),
             is_held_back=falls.loc[may_be, UNIVERSAL] if UNIVERSAL in falls else False,
         )
@@ -109,24 +110,26 @@ def rank_customers(
         kept.append(told[~falls.loc[may_be, WORTH]])
     if not kept:
         raise CampaignError("nobody is left to contact (the scores have no rows); see list in the config.")
-    programme = pd.concat(kept, ignore_index=True)
-    frame = programme[~programme.pop("is_held_back")]
-    ways = ways_of(frame, plan, plays)
-    counts = {**dropped, **{f"over the {way}": int((ways == way).sum()) for way in ("budget", "capacity")}}
-    taken = in_order(frame[ways == "taken"])
+    frame = pd.concat(kept, ignore_index=True)
+    kept.clear()  # of a long list no row is to be held twice
+    programme = frame[["customer_id", "segment", "expected_profit"]]
+    if (is_held := frame.pop("is_held_back")).any():
+        frame = frame[~is_held]
+    taken, too_many = take(frame, plan, plays)
+    counts = {**dropped, **too_many}
     if taken.empty:
         where = ", ".join(f"{step} {count:,}" for step, count in counts.items() if count)
         raise CampaignError(
             f"nobody is left to contact ({where or 'the scores have no rows'}); see list in the config."
         )
     profits = in_order(pd.concat(offered, ignore_index=True))["expected_profit"].to_numpy()
-    return Ranked(_told(taken), counts, programme[["customer_id", "segment", "expected_profit"]], profits)
+    return Ranked(_told(frame.loc[taken]), counts, programme, profits)
 
 
 def _told(taken: pd.DataFrame) -> pd.DataFrame:
     becomes = {name: taken[name].where(taken["is_predicted"]) for name in BECOMES if name in taken}
     return (
-        taken.drop(columns=["is_member", "is_predicted", "earned"])
+        taken.drop(columns=["is_member", "is_predicted"])
         .assign(rank=np.arange(1, len(taken) + 1), **becomes)
         .reset_index(drop=True)
     )

@@ -12,7 +12,7 @@ from clm_ml.config import ListPlan
 from clm_ml.lifecycle import Play, playbook
 from clm_ml.model import BECOMES
 from clm_ml.ranking.earning import Effects, with_profit
-from clm_ml.ranking.permitting import find_forbidden, find_unreachable, said_yes
+from clm_ml.ranking.permitting import among, find_forbidden, find_unreachable, said_yes
 
 __all__ = ["UNIVERSAL", "WORTH", "find_predicted", "find_refusals", "find_wanted"]
 
@@ -40,12 +40,12 @@ def find_refusals(
     it: of them nobody asks what a contact would earn.
     """
     ids, plays = scores["customer_id"], plays or playbook()
-    is_new = ~ids.isin(set(members))
+    is_new = ~among(ids, members)
     forbidden = find_forbidden(ids, suppressed=suppressed, consent=consent)
     forbidden = forbidden.assign(**find_unreachable(scores, plays, consent))
     busy = {
-        "in another live campaign": ids.isin(set(reserved)) & is_new,
-        "fatigued": ids.isin(set(fatigued)) & is_new,
+        "in another live campaign": among(ids, reserved) & is_new,
+        "fatigued": among(ids, fatigued) & is_new,
     }
     is_asked = ~forbidden.any(axis=1) & ~pd.DataFrame(busy).any(axis=1)
     profit = with_profit(scores[is_asked], plan, plays, effects or Effects())["expected_profit"]

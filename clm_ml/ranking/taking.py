@@ -7,12 +7,13 @@ from fractions import Fraction
 from math import inf, lcm
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 
 from clm_ml.config import ListPlan
 from clm_ml.lifecycle import Play
 
-__all__ = ["in_order", "ways_of"]
+__all__ = ["in_order", "take"]
 
 
 def in_order(frame: pd.DataFrame) -> pd.DataFrame:
@@ -22,13 +23,18 @@ def in_order(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(earned=earned).sort_values(by, ascending=[name == "customer_id" for name in by])
 
 
-def ways_of(frame: pd.DataFrame, plan: ListPlan, plays: Mapping[str, Play]) -> pd.Series[str]:
-    """Say of each whether they are taken, or what does not last: members first, since they were promised."""
-    ranked = in_order(frame)
+def take(frame: pd.DataFrame, plan: ListPlan, plays: Mapping[str, Play]) -> tuple[pd.Index, dict[str, int]]:
+    """Find whom money and channels last for, in the order of the list, and count those for whom they do not.
+
+    Members come first, since they were promised.
+    """
+    ranked = in_order(frame[["customer_id", "segment", "expected_profit", "contact_cost", "is_member"]])
     wholes, money = _in_wholes(ranked["contact_cost"], plan.budget)
     channels = ranked["segment"].map({name: play.channel for name, play in plays.items()})
-    ways = _affordable(wholes, ranked["is_member"].tolist(), money, channels.tolist(), plan.capacity)
-    return pd.Series(ways, index=ranked.index, dtype=object).reindex(frame.index)
+    told = _affordable(wholes, ranked["is_member"].tolist(), money, channels.tolist(), plan.capacity)
+    ways = np.array(told, dtype=object)
+    counts = {f"over the {way}": int((ways == way).sum()) for way in ("budget", "capacity")}
+    return ranked.index[ways == "taken"], counts
 
 
 def _in_wholes(costs: pd.Series[float], budget: float) -> tuple[list[int], int]:

@@ -211,7 +211,7 @@ def _experiment(mlflow: Any, config: Config) -> str:
         folder = re.sub(r"[^\w. -]|^[. ]+", "_", name)  # a name with a slash or dots would lead out of it
         beside = (Path(uri.removeprefix(_SQLITE)).parent / "mlartifacts" / folder).as_uri()
     with _unless_there(mlflow):
-        mlflow.create_experiment(name, artifact_location=beside)
+        return str(mlflow.create_experiment(name, artifact_location=beside))
     return str(mlflow.get_experiment_by_name(name).experiment_id)
 
 
