@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -24,7 +25,7 @@ from clm_ml.pipeline.reading import find_reading
 from clm_ml.pipeline.saved import Saved, find_saved
 from clm_ml.pipeline.suppressing import Suppressed, find_suppressed
 from clm_ml.plots import plot_list
-from clm_ml.ranking import Effects, Floats, Ranked, find_forbidden, find_wanted, rank_customers
+from clm_ml.ranking import Effects, Floats, Ranked, find_forbidden, find_wanted, give_away, rank_customers
 from clm_ml.tables import Forgotten, Tables, read_forgotten
 from clm_ml.timeline import parse_day
 
@@ -236,12 +237,13 @@ def plays_of(
 def listed_of(
     found: Candidates, arms: Mapping[str, str], plays: Mapping[str, int], campaign: str, tables: Tables, config: Config
 ) -> Listed:
-    """Make the two frames of a list, and what it promises."""
+    """Make the two frames of a list, and what it promises; the customers who were found are given away to them."""
     customers = found.ranked.customers
     scored_on = pd.to_datetime(customers["as_of"])
     last = scored_on - pd.to_timedelta(customers["days_since_last_order"].astype("int64"), unit="D")
     arm = customers["customer_id"].map(dict(arms))
     likes = find_favourite_categories(customers["customer_id"].tolist(), tables, parse_day(scored_on.max().date()))
+    promised = promise(customers, arm, config)
     rows = customers.assign(
         campaign=campaign,
         arm=arm,
@@ -250,13 +252,14 @@ def listed_of(
         last_order_on=last.dt.strftime("%Y-%m-%d"),
         scored_on=scored_on.dt.strftime("%Y-%m-%d"),
     )[COLUMNS]
-    contact, holdout = (rows[arm == name].reset_index(drop=True) for name in (CONTACT, HOLDOUT))
+    customers.drop(columns=list(customers), inplace=True)
+    contact, holdout = give_away(rows, *(np.flatnonzero(arm == name) for name in (CONTACT, HOLDOUT)))
     return Listed(
         campaign=campaign,
         contact=contact,
         holdout=holdout,
         dropped=found.ranked.dropped,
-        promise=promise(customers, arm, config),
+        promise=promised,
         profits=found.ranked.profits,
         warnings=found.warnings,
         suppressed=found.suppressed,

@@ -17,7 +17,7 @@ from clm_ml.model import BECOMES
 from clm_ml.ranking.earning import Effects, with_profit
 from clm_ml.ranking.permitting import among
 from clm_ml.ranking.refusing import UNIVERSAL, WORTH, find_predicted, find_refusals
-from clm_ml.ranking.taking import in_order, take
+from clm_ml.ranking.taking import give_away, in_order, take
 
 __all__ = ["Floats", "Ranked", "rank_customers"]
 
@@ -114,7 +114,7 @@ def rank_customers(
     kept.clear()  # of a long list no row is to be held twice
     programme = frame[["customer_id", "segment", "expected_profit"]]
     if (is_held := frame.pop("is_held_back")).any():
-        frame = frame[~is_held]
+        frame = frame[~is_held].reset_index(drop=True)
     taken, too_many = take(frame, plan, plays)
     counts = {**dropped, **too_many}
     if taken.empty:
@@ -123,7 +123,8 @@ def rank_customers(
             f"nobody is left to contact ({where or 'the scores have no rows'}); see list in the config."
         )
     profits = in_order(pd.concat(offered, ignore_index=True))["expected_profit"].to_numpy()
-    return Ranked(_told(frame.loc[taken]), counts, programme, profits)
+    (listed,) = give_away(frame, taken)
+    return Ranked(_told(listed), counts, programme, profits)
 
 
 def _told(taken: pd.DataFrame) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from math import inf, lcm
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,22 @@ import pandas as pd
 from clm_ml.config import ListPlan
 from clm_ml.lifecycle import Play
 
-__all__ = ["in_order", "take"]
+__all__ = ["give_away", "in_order", "take"]
+
+
+def give_away(frame: pd.DataFrame, *places: Any) -> list[pd.DataFrame]:
+    """Take rows out of a frame, which is empty afterwards: column by column, since no long list is to be held twice.
+
+    >>> frame = pd.DataFrame({"customer_id": ["a", "b", "c"], "rank": [1, 2, 3]})
+    >>> [part["customer_id"].tolist() for part in give_away(frame, [2, 0], [1])]
+    [['c', 'a'], ['b']]
+    """
+    parts: list[dict[str, Any]] = [{} for _ in places]
+    for name in map(str, list(frame)):
+        column = frame.pop(name).array
+        for part, where in zip(parts, places, strict=True):
+            part[name] = column.take(where)
+    return [pd.DataFrame(part) for part in parts]
 
 
 def in_order(frame: pd.DataFrame) -> pd.DataFrame:
