@@ -182,7 +182,7 @@ def _ledger_rows(
         {
             "campaign": campaign,
             "customer_id": customers["customer_id"],
-            "arm": customers["customer_id"].map(arms),
+            "arm": [arms[name] for name in customers["customer_id"]],
             "share": share,
             "stratum": customers["segment"],
             "rank": customers["rank"],
@@ -192,7 +192,7 @@ def _ledger_rows(
             "sent_on": day.isoformat(),
             "horizon_days": config.task.horizon_days,
             "delete_after": config.list.delete_after(day),
-            "play": customers["customer_id"].map(plays),
+            "play": [plays[name] for name in customers["customer_id"]],
         }
     )
 
@@ -220,7 +220,9 @@ def _write(hidden: Path, listed: Listed) -> list[Path]:
 
 def _going(listed: Listed, arms: Mapping[str, str], order: Order) -> Going:
     """Tell who is on the list, and who was in the campaign before and is not."""
-    others = arms.keys() - {*listed.contact["customer_id"], *listed.holdout["customer_id"]}
+    others = set[str]()
+    if len(arms) > len(listed.contact) + len(listed.holdout):  # everybody who is listed has an arm
+        others = arms.keys() - {*listed.contact["customer_id"], *listed.holdout["customer_id"]}
     return Going(listed.contact, listed.holdout, others, order)
 
 

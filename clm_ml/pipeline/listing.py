@@ -231,7 +231,10 @@ def plays_of(
     sent = new[new["customer_id"].map(dict(arms)) == CONTACT]
     ids = sent["customer_id"].tolist()
     assigned = assign_plays(ids, sent["segment"].tolist(), campaign, count)
-    return dict.fromkeys(new["customer_id"], 1) | dict(known) | dict(zip(ids, assigned, strict=True))
+    all_plays = dict(known)
+    all_plays.update((name, 1) for name in new["customer_id"])
+    all_plays.update(zip(ids, assigned, strict=True))
+    return all_plays
 
 
 def listed_of(
@@ -241,8 +244,9 @@ def listed_of(
     customers = found.ranked.customers
     scored_on = pd.to_datetime(customers["as_of"])
     last = scored_on - pd.to_timedelta(customers["days_since_last_order"].astype("int64"), unit="D")
-    arm = customers["customer_id"].map(dict(arms))
-    likes = find_favourite_categories(customers["customer_id"].tolist(), tables, parse_day(scored_on.max().date()))
+    ids = customers["customer_id"].tolist()
+    arm = pd.Series([arms[name] for name in ids], customers.index, dtype="str")  # a mapped dict would be held twice
+    likes = find_favourite_categories(ids, tables, parse_day(scored_on.max().date()))
     promised = promise(customers, arm, config)
     rows = customers.assign(
         campaign=campaign,
@@ -271,5 +275,6 @@ def listed_of(
 def _in_words(customers: pd.DataFrame, plays: Mapping[str, int], config: Config) -> pd.Series[str]:
     """Say each one's play; null where the segment has none, or the playbook has lost the one that was sent."""
     told = {(name, 1 + place): said for name, play in playbook(config).items() for place, said in enumerate(play.plays)}
-    theirs = zip(customers["segment"], customers["customer_id"].map(dict(plays)), strict=True)
-    return pd.Series([told.get(each) for each in theirs], index=customers.index, dtype="str")
+    theirs = zip(customers["segment"], customers["customer_id"], strict=True)
+    words = [told.get((segment, plays[name])) for segment, name in theirs]
+    return pd.Series(words, index=customers.index, dtype="str")
