@@ -16,11 +16,12 @@ from clm_ml.config import UpliftPlan, load_config
 from clm_ml.errors import CampaignError
 from clm_ml.lifecycle import playbook
 from clm_ml.measuring import smallest_detectable_rise
-from clm_ml.pipeline import customer, export, rank
+from clm_ml.pipeline import customer, export, listing, rank
 from clm_ml.pipeline.favourites import find_favourite_categories
 from clm_ml.pipeline.programme import find_fatigued, find_held_back
 from clm_ml.pipeline.promising import promise, smallest_share
 from clm_ml.pipeline.reading import find_reading, reading_of
+from clm_ml.pipeline.suppressing import Suppressed
 from clm_ml.plots import plot_list
 from clm_ml.tables import read_tables
 from clm_ml.timeline import parse_day
@@ -377,3 +378,12 @@ def test_a_list_is_ranked_by_uplift_where_it_is_proved_and_says_so_where_it_is_n
         }
     assert (told["proved"]["promise"]["assumed"], told["unproved"]["promise"]["assumed"]) == ([], ["save rate"])
     assert any("uplift is not proved" in warning for warning in told["unproved"]["warnings"])
+
+
+def test_nobody_is_asked_what_uplift_proves_of_them_who_has_not_said_yes_to_the_channel(monkeypatch, shop):
+    asked = []
+    monkeypatch.setattr(listing, "find_effects", lambda _, ids, *__: asked.extend(ids))
+    scores = pd.DataFrame({"customer_id": ["yes", "no", "other"], "segment": ["at_risk", "at_risk", "champion"]})
+    consent = pd.DataFrame({"customer_id": ["yes", "no", "other"], "contact_email": [True, False, True]})
+    listing._proved(shop.folder, [scores], DAY, None, shop.config(), Suppressed(), consent)
+    assert asked == ["yes"]

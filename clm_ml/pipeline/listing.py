@@ -25,7 +25,7 @@ from clm_ml.pipeline.reading import find_reading
 from clm_ml.pipeline.saved import Saved, find_saved
 from clm_ml.pipeline.suppressing import Suppressed, find_suppressed
 from clm_ml.plots import plot_list
-from clm_ml.ranking import Effects, Floats, Ranked, find_forbidden, find_wanted, give_away, rank_customers
+from clm_ml.ranking import Effects, Floats, Ranked, find_barred, find_wanted, give_away, rank_customers
 from clm_ml.tables import Forgotten, Tables, read_forgotten
 from clm_ml.timeline import parse_day
 
@@ -184,8 +184,8 @@ def _proved(
     """Find what uplift proves of those whom the list is for; nobody is asked about whom no list may hold."""
     ids = []
     for part in scores:
-        forbidden = find_forbidden(part["customer_id"], suppressed=suppressed.customers, consent=consent)
-        wanted = find_wanted(part, config.list, consent) & ~forbidden.any(axis=1)
+        barred = find_barred(part, playbook(config), suppressed=suppressed.customers, consent=consent)
+        wanted = find_wanted(part, config.list, consent) & ~barred.any(axis=1)
         ids.append(part.loc[wanted, "customer_id"])
     return find_effects(uplift, pd.concat(ids, ignore_index=True), day, tables, config)
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from clm_ml.lifecycle import Play
 
-__all__ = ["among", "find_forbidden", "find_unreachable", "said_yes"]
+__all__ = ["among", "find_barred", "find_forbidden", "said_yes"]
 
 #: What a column of consent by channel begins with: `contact_email`.
 _CHANNEL = "contact_"
@@ -39,7 +39,19 @@ def among(customer_ids: pd.Series[str], names: Iterable[str]) -> pd.Series[bool]
     return pd.Series([name in known for name in customer_ids], customer_ids.index, dtype=bool)
 
 
-def find_unreachable(
+def find_barred(
+    scores: pd.DataFrame,
+    plays: Mapping[str, Play],
+    *,
+    suppressed: Iterable[str] = (),
+    consent: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """Tell why no list may hold them, as `find_forbidden`, and who has not said yes to the channel of their play."""
+    forbidden = find_forbidden(scores["customer_id"], suppressed=suppressed, consent=consent)
+    return forbidden.assign(**_unreachable(scores, plays, consent))
+
+
+def _unreachable(
     scores: pd.DataFrame, plays: Mapping[str, Play], consent: pd.DataFrame | None
 ) -> dict[str, pd.Series[bool]]:
     """Find who has not said yes to the channel of their segment's play; no step where no channel is asked about."""

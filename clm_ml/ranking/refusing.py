@@ -12,7 +12,7 @@ from clm_ml.config import ListPlan
 from clm_ml.lifecycle import Play, playbook
 from clm_ml.model import BECOMES
 from clm_ml.ranking.earning import Effects, with_profit
-from clm_ml.ranking.permitting import among, find_forbidden, find_unreachable, said_yes
+from clm_ml.ranking.permitting import among, find_barred, said_yes
 
 __all__ = ["UNIVERSAL", "WORTH", "find_predicted", "find_refusals", "find_wanted"]
 
@@ -41,8 +41,7 @@ def find_refusals(
     """
     ids, plays = scores["customer_id"], plays or playbook()
     is_new = ~among(ids, members)
-    forbidden = find_forbidden(ids, suppressed=suppressed, consent=consent)
-    forbidden = forbidden.assign(**find_unreachable(scores, plays, consent))
+    forbidden = find_barred(scores, plays, suppressed=suppressed, consent=consent)
     busy = {
         "in another live campaign": among(ids, reserved) & is_new,
         "fatigued": among(ids, fatigued) & is_new,
