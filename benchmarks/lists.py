@@ -108,7 +108,7 @@ def past_campaigns(tables: Tables, config: Config) -> pd.DataFrame:
         first = int(each.customers["start_day"].min())
         if first + config.task.horizon_days > day:
             continue
-        came = collect_outcomes(each, tables, config, day)
+        came = collect_outcomes(each.customers, tables, config, day)
         wanted = tables.engine.keep(tables.engine.given(came[["customer_id"]]))
         features = build_features(take_snapshot(prepared, first, wanted), config.task)
         rows = tables.engine.collect(features, "customer_id").to_pandas()

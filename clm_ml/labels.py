@@ -13,7 +13,7 @@ import narwhals as nw
 from clm_ml.errors import TimelineError
 from clm_ml.timeline import Window, date_of
 
-__all__ = ["next_orders", "on_own_clock", "outcomes", "refuse_open"]
+__all__ = ["last_orders", "next_orders", "on_own_clock", "outcomes", "refuse_open"]
 
 
 def outcomes(orders: nw.LazyFrame[Any], window: Window) -> nw.LazyFrame[Any]:
@@ -75,6 +75,21 @@ def next_orders(orders: nw.LazyFrame[Any], as_of: int) -> nw.LazyFrame[Any]:
     """
     later = orders.filter((nw.col("day") >= as_of) & (nw.col("orders") > 0)).group_by("customer_id")
     return later.agg(next_order_days=(nw.col("day").min() - as_of).cast(nw.Int64))
+
+
+def last_orders(orders: nw.LazyFrame[Any], as_of: int) -> nw.LazyFrame[Any]:
+    """Tell when customers had last ordered.
+
+    Args:
+        orders: as for `outcomes`.
+        as_of: a day number.
+
+    Returns:
+        one row per customer with an order before as_of: `customer_id` and `silent_days` (days from the last of them to
+        as_of; 1 is the day before it).
+    """
+    earlier = orders.filter((nw.col("day") < as_of) & (nw.col("orders") > 0)).group_by("customer_id")
+    return earlier.agg(silent_days=(as_of - nw.col("day").max()).cast(nw.Int64))
 
 
 def refuse_open(window: Window, complete_until: int) -> None:

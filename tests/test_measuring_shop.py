@@ -138,7 +138,7 @@ def test_of_each_customer_the_horizon_and_the_year_before_it_are_collected(shop)
     config = load_config(shop)
     tables = read_tables(config)
     (assigned,) = find_assigned(["autumn"], tables, config, in_contacts=False)
-    told = collect_outcomes(assigned, tables, config, tables.complete_until).set_index("customer_id")
+    told = collect_outcomes(assigned.customers, tables, config, tables.complete_until).set_index("customer_id")
     sent = (date(2024, 3, 1) - date(1970, 1, 1)).days
     by_hand = {
         "c1": (1, 30.0, 70.0, sent),

@@ -18,7 +18,7 @@ from clm_ml.snapshot import HELD_OUT
 from clm_ml.tables import Tables, read_tables
 from clm_ml.timeline import parse_day
 
-__all__ = ["Assigned", "find_assigned", "read_with_contacts"]
+__all__ = ["Assigned", "contacts_of", "find_assigned", "of_contacts", "of_ledger", "read_with_contacts"]
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,9 @@ def find_assigned(campaigns: Sequence[str], tables: Tables, config: Config, *, i
         if unknown:
             pruned = {} if in_contacts else ledger.pruned()
             raise CampaignError(_unknown(unknown[0], sorted({*listed, *others}), pruned.get(unknown[0])))
+        told = contacts_of([name for name in campaigns if name not in listed], tables)
         return [
-            _of_ledger(name, ledger, config) if name in listed else _of_contacts(name, tables, config)
+            of_ledger(name, ledger, config) if name in listed else of_contacts(name, told, config)
             for name in dict.fromkeys(campaigns)
         ]
 
@@ -86,7 +87,12 @@ def _names(tables: Tables) -> list[str]:
     return tables.engine.collect(tables.contacts.select("campaign").unique(), "campaign")["campaign"].to_pylist()
 
 
-def _of_ledger(name: str, ledger: Ledger, config: Config) -> Assigned:
+def of_ledger(name: str, ledger: Ledger, config: Config) -> Assigned:
+    """Tell who was assigned in a campaign of the ledger.
+
+    Raises:
+        CampaignError: if everyone in it was forgotten.
+    """
     rows = ledger.assignments(name)
     if rows.empty:
         raise CampaignError(f"everyone in campaign {name!r} was forgotten, so there is nobody to measure it by.")
@@ -138,13 +144,27 @@ def _contacts_each(ledger: Ledger, customers: pd.DataFrame) -> float:
     return float(((since >= 0) & (since < theirs["horizon_days"].to_numpy())).sum() / len(programme))
 
 
-def _of_contacts(name: str, tables: Tables, config: Config) -> Assigned:
-    """Take the first contact of each customer; those whose arm is not told are left out, and counted."""
-    assert tables.contacts is not None
+def contacts_of(campaigns: Sequence[str], tables: Tables) -> pd.DataFrame:
+    """Collect the contacts of some campaigns, all at once.
+
+    Raises:
+        CampaignError: if their arms are not told.
+    """
+    if tables.contacts is None or not campaigns:
+        return pd.DataFrame()
     if "arm" not in tables.contacts.collect_schema().names():
-        raise CampaignError(f"campaign {name!r} cannot be measured: the table of contacts maps no arm; map it.")
-    theirs = tables.contacts.filter(nw.col("campaign") == name)
-    rows = tables.engine.collect(theirs, "customer_id", "day").to_pandas()
+        raise CampaignError(f"campaign {campaigns[0]!r} cannot be measured: the table of contacts maps no arm; map it.")
+    theirs = tables.contacts.filter(nw.col("campaign").is_in(list(dict.fromkeys(campaigns))))
+    return tables.engine.collect(theirs, "campaign", "customer_id", "day").to_pandas()
+
+
+def of_contacts(name: str, contacts: pd.DataFrame, config: Config) -> Assigned:
+    """Take the first contact of each customer; those whose arm is not told are left out, and counted.
+
+    Raises:
+        CampaignError: if somebody is in two arms.
+    """
+    rows = contacts[contacts["campaign"] == name]
     arms = rows["arm"].str.strip().str.lower()
     rows = rows.assign(arm=arms.where(~arms.isin(HELD_OUT), HOLDOUT))
     told = rows[rows["arm"].notna() & (rows["arm"] != "")]
@@ -152,9 +172,8 @@ def _of_contacts(name: str, tables: Tables, config: Config) -> Assigned:
     untold = rows["customer_id"].nunique() - len(customers)
     warnings = (f"without an arm, so that they do not count: {untold:,} customers.",) if untold else ()
     kept = customers.assign(start_day=customers["day"], horizon_days=config.task.horizon_days)
-    return Assigned(
-        name, kept[["customer_id", "arm", "start_day", "horizon_days"]], _mean_costs(told, customers, config), warnings
-    )
+    kept = kept[["customer_id", "arm", "start_day", "horizon_days"]].reset_index(drop=True)
+    return Assigned(name, kept, _mean_costs(told, customers, config), warnings)
 
 
 def _one_row_each(name: str, rows: pd.DataFrame) -> pd.DataFrame:

@@ -144,7 +144,7 @@ def _measured(assigned: Assigned, tables: Tables, config: Config, day: int, hold
     customers = assigned.customers
     has_shares = "share" in customers
     found = measure(
-        collect_outcomes(assigned, tables, config, day),
+        collect_outcomes(assigned.customers, tables, config, day),
         spent="spent",
         before=("spent_before",),
         segment="segment" if "segment" in customers else None,

@@ -170,7 +170,7 @@ def _examples(
     assigned: Assigned, tables: Tables, prepared: Prepared, config: Config, day: int, holdout_share: float | None
 ) -> pd.DataFrame:
     """Put features of when each customer was assigned beside their arm, the share that was meant, and what came."""
-    came = collect_outcomes(assigned, tables, config, day)
+    came = collect_outcomes(assigned.customers, tables, config, day)
     is_held = came["arm"] == HOLDOUT
     if is_held.all() or not is_held.any():
         raise CampaignError(f"campaign {assigned.campaign!r} has one arm only, and nothing is learned from it.")

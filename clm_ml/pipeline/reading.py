@@ -10,7 +10,7 @@ import pandas as pd
 
 from clm_ml.tables import Tables
 
-__all__ = ["find_reading", "order_spans", "reading_of"]
+__all__ = ["find_reading", "reading_of"]
 
 #: What tells that an e-mail was read: the first of these that the log has.
 _READ = ("email_open", "email_click")
@@ -34,7 +34,7 @@ def find_reading(tables: Tables, day: int, days: int) -> pd.Series[float] | None
     if tables.events is None or read is None or not days:
         return None
     signs = [name for meaning in _SIGNS for name in tables.meanings.get(meaning, ())]
-    spans = order_spans(tables, day)
+    spans = _order_spans(tables, day)
     events = tables.events.filter(nw.col("known_day") < day, nw.col("event_type").is_in(signs))
     lives = (
         events.with_columns(opened=nw.col("event_type").is_in(list(read)).cast(nw.Int64))
@@ -49,7 +49,7 @@ def find_reading(tables: Tables, day: int, days: int) -> pd.Series[float] | None
     return reading_of(opens, watched, days) if opens.sum() else None
 
 
-def order_spans(tables: Tables, day: int) -> nw.LazyFrame[Any]:
+def _order_spans(tables: Tables, day: int) -> nw.LazyFrame[Any]:
     """Give the first and the last day with an order known before a day: customer_id, first, last, a row a customer."""
     orders = tables.orders.filter(nw.col("known_day") < day, ~nw.col("is_return"))
     return orders.group_by("customer_id").agg(nw.col("day").min().alias("first"), nw.col("day").max().alias("last"))

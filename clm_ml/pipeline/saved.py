@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import narwhals as nw
@@ -16,9 +17,9 @@ from clm_ml.config import Config
 from clm_ml.errors import CampaignError
 from clm_ml.lifecycle import playbook
 from clm_ml.measuring import SaveRate, measure_save_rate
-from clm_ml.pipeline.assigned import Assigned, find_assigned
+from clm_ml.pipeline.assigned import Assigned, contacts_of, of_contacts, of_ledger
 from clm_ml.pipeline.outcomes import collect_outcomes
-from clm_ml.pipeline.reading import find_reading, order_spans
+from clm_ml.pipeline.reading import find_reading
 from clm_ml.ranking import SaveRates
 from clm_ml.snapshot import HELD_OUT
 from clm_ml.tables import Tables
@@ -34,6 +35,9 @@ _FEWEST = 100
 _JOINED_DAYS = 30
 #: Arms that differ by so many standard errors before the campaign were not chosen by chance.
 _UNLIKE = 3.29
+
+#: A campaign's name, its channel, if it tells one, and how to find who was assigned in it.
+Past = tuple[str, str | None, Callable[[str], Assigned]]
 
 
 @dataclass(frozen=True)
@@ -84,18 +88,23 @@ def find_saved(tables: Tables, day: int, config: Config, ledger: Ledger) -> Save
     the rise it caused over all its campaigns is as many standard errors above zero as uplift is asked for; those silent
     for less than a horizon and those silent for longer have a rate each, where enough of them were in both arms.
     """
-    parts, left_out = [], 0
-    for name, channel in _campaigns(tables, ledger, config, day):
+    known, left_out = list[pd.DataFrame](), 0
+    for name, channel, find in _campaigns(tables, ledger, config, day):
         try:
-            (assigned,) = find_assigned([name], tables, config, in_contacts=False)
-            part = _came(assigned, tables, config, day, channel)
+            customers = _closed(find(name).customers, config, day)
         except CampaignError:  # of a table's campaigns no name is shown
             left_out += 1
             continue
-        parts += [part] if part is not None else []
+        known += [] if customers is None else [customers.assign(campaign=name, told_channel=channel)]
+    if known:
+        came = collect_outcomes(pd.concat(known, ignore_index=True), tables, config, day)
+        parts = [rows for _, rows in came.groupby("campaign", sort=True)]
+        alike = [rows for rows in parts if _are_alike(rows["spent_before"].gt(0), rows["arm"].eq(HOLDOUT))]
+        left_out += len(parts) - len(alike)
+        known = [_told(rows, tables, config) for rows in alike]
     why = "somebody is in two arms, or the arms differed before"
     told = f"past campaigns that do not measure the save rate: {left_out:,}; {why}."
-    return replace(_by_channel(parts, config), warnings=(told,) if left_out else ())
+    return replace(_by_channel(known, config), warnings=(told,) if left_out else ())
 
 
 def _by_channel(parts: Sequence[pd.DataFrame], config: Config) -> Saved:
@@ -117,33 +126,39 @@ def _by_channel(parts: Sequence[pd.DataFrame], config: Config) -> Saved:
     return Saved(SaveRates(rates, config.task.horizon_days) if rates else None, measured)
 
 
-def _campaigns(tables: Tables, ledger: Ledger, config: Config, day: int) -> Iterator[tuple[str, str | None]]:
-    """Name the campaigns with two arms and their channel, if they tell one: the ledger's, then those of the table.
-
-    Those of a channel by which nobody is contacted now tell nothing of ours.
-    """
-    oldest, newest = day - config.list.measured_days, day - config.task.horizon_days
-    if oldest >= newest:
+def _campaigns(tables: Tables, ledger: Ledger, config: Config, day: int) -> Iterator[Past]:
+    """Find the campaigns with two arms: the ledger's come first."""
+    if config.list.measured_days <= config.task.horizon_days:
         return
-    terms, listed = ledger.terms(), set(ledger.campaigns())
+    listed, terms = set(ledger.campaigns()) - {UNIVERSAL}, ledger.terms()
     for row in terms[(terms["held_out"] > 0) & (terms["held_out"] < terms["customers"])].to_dict("records"):
-        if row["campaign"] in listed and row["campaign"] != UNIVERSAL and parse_day(row["ends_on"]) <= day:
-            yield str(row["campaign"]), None
+        if row["campaign"] in listed and parse_day(row["ends_on"]) <= day:
+            yield str(row["campaign"]), None, partial(of_ledger, ledger=ledger, config=config)
+    yield from _of_table(tables, listed, config, day)
+
+
+def _of_table(tables: Tables, listed: Collection[str], config: Config, day: int) -> Iterator[Past]:
+    """Find those that a table of contacts tells more of; a channel by which nobody is contacted now tells nothing."""
     names = [] if tables.contacts is None else tables.contacts.collect_schema().names()
     if tables.contacts is None or "arm" not in names:
         return
     by = ["campaign", "arm", *(["channel"] if "channel" in names else [])]
+    oldest, newest = day - config.list.measured_days, day - config.task.horizon_days
     closed = tables.contacts.filter(nw.col("day") > oldest, nw.col("day") <= newest)
     counts = closed.group_by(*by).agg(nw.len().alias("rows"))
     found = tables.engine.collect(counts, *by).to_pandas().dropna(subset=["campaign", "arm"])
     found["held_out"] = found["arm"].str.strip().str.lower().isin(HELD_OUT)
     if found.groupby("held_out")["rows"].sum().reindex([True, False]).fillna(0).min() < _FEWEST:
         return
-    known = {_plain(play.channel): play.channel for play in playbook(config).values() if play.channel}
-    for name, rows in found[~found["campaign"].isin(listed)].groupby("campaign", sort=True):
+    ours = {_plain(play.channel): play.channel for play in playbook(config).values() if play.channel}
+    channels = dict[str, str | None]()
+    for name, rows in found[~found["campaign"].isin(list(listed))].groupby("campaign", sort=True):
         told = {_plain(word) for word in rows["channel"].dropna()} if "channel" in rows else set()
-        if rows["held_out"].nunique() == 2 and told <= known.keys():
-            yield str(name), known[told.pop()] if len(told) == 1 else None
+        if rows["held_out"].nunique() == 2 and told <= ours.keys():
+            channels[str(name)] = ours[told.pop()] if len(told) == 1 else None
+    contacts = contacts_of(list(channels), tables)
+    for name, channel in channels.items():
+        yield name, channel, partial(of_contacts, contacts=contacts, config=config)
 
 
 def _plain(channel: str) -> str:
@@ -151,58 +166,52 @@ def _plain(channel: str) -> str:
     return re.sub(r"[^a-z0-9]", "", channel.lower())
 
 
-def _came(assigned: Assigned, tables: Tables, config: Config, day: int, channel: str | None) -> pd.DataFrame | None:
-    """Put beside each customer of a closed campaign what they did beyond those alike; None if it tells nothing.
-
-    Raises:
-        CampaignError: if the arms differed before the campaign.
-    """
-    customers = assigned.customers
+def _closed(customers: pd.DataFrame, config: Config, day: int) -> pd.DataFrame | None:
+    """Keep whose horizon has closed, of those who were there when it began; None if they do not have both arms."""
     first = int(customers["start_day"].min())
     closes = customers["start_day"] + customers["horizon_days"]
     kept = customers[(customers["start_day"] < first + _JOINED_DAYS) & (closes <= day)]
-    if first <= day - config.list.measured_days or kept["arm"].eq(HOLDOUT).nunique() < 2:
-        return None
-    came = collect_outcomes(replace(assigned, customers=kept), tables, config, day)
+    is_old = first <= day - config.list.measured_days
+    return None if is_old or kept["arm"].eq(HOLDOUT).nunique() < 2 else kept
+
+
+def _are_alike(had_ordered: pd.Series[bool], is_held: pd.Series[bool]) -> bool:
+    """Say whether as many of either arm had ordered lately before the campaign, as far as chance has it."""
+    share = float(had_ordered.mean())
+    sizes = 1 / int(is_held.sum()) + 1 / int((~is_held).sum())
+    gap = abs(float(had_ordered[is_held].mean()) - float(had_ordered[~is_held].mean()))
+    return gap <= _UNLIKE * float(np.sqrt(share * (1 - share) * sizes))
+
+
+def _told(came: pd.DataFrame, tables: Tables, config: Config) -> pd.DataFrame:
+    """Put beside each customer of a campaign what they did beyond those alike, and what they read."""
     is_held = came["arm"].eq(HOLDOUT)
-    _refuse_unlike(came["spent_before"].gt(0), is_held)
+    share = came["share"] if "share" in came else pd.Series(np.nan, came.index)  # the table of contacts tells none
     told = came.assign(
         is_contacted=(~is_held).astype(np.float64),
-        contacted_share=1.0 - (came["share"] if "share" in came else float(is_held.mean())),
-        channel=_channels(came, channel, config),
-        is_lapsed=_is_lapsed(came["customer_id"], tables, first, config),
+        contacted_share=1.0 - share.fillna(float(is_held.mean())),
+        channel=_channels(came, config),
+        is_lapsed=came["silent_days"].ge(config.task.horizon_days),
     )
     alike = told.groupby(["channel", "is_lapsed"], dropna=False)["ordered"].transform("mean")
-    return told.assign(beyond=told["ordered"] - alike, reading=_reading(told, tables, first, config))
+    return told.assign(beyond=told["ordered"] - alike, reading=_reading(told, tables, config))
 
 
-def _channels(came: pd.DataFrame, channel: str | None, config: Config) -> pd.Series[str]:
-    """Tell by which channel each was contacted: by their segment's play, where the ledger knows the segment."""
+def _channels(came: pd.DataFrame, config: Config) -> pd.Series[str]:
+    """Tell by which channel each was contacted: as was told, or by their segment's play."""
+    told = came["told_channel"].astype(object)
     if "segment" not in came:
-        return pd.Series(channel, came.index, dtype=object)
-    return came["segment"].map({name: play.channel for name, play in playbook(config).items()}).astype(object)
+        return told
+    return told.fillna(came["segment"].map({name: play.channel for name, play in playbook(config).items()}))
 
 
-def _is_lapsed(customer_ids: pd.Series[str], tables: Tables, day: int, config: Config) -> pd.Series[bool]:
-    spans = tables.engine.collect(order_spans(tables, day), "customer_id").to_pandas().set_index("customer_id")
-    return (day - customer_ids.map(spans["last"])) >= config.task.horizon_days
-
-
-def _reading(told: pd.DataFrame, tables: Tables, day: int, config: Config) -> pd.Series[float]:
+def _reading(told: pd.DataFrame, tables: Tables, config: Config) -> pd.Series[float]:
     """Tell how much each reads what came by e-mail, or may have; 1 of other channels."""
-    found = find_reading(tables, day, config.list.read_days)
+    found = find_reading(tables, int(told["start_day"].min()), config.list.read_days)
     if found is None:
         return pd.Series(1.0, told.index)
     may_be_read = told["channel"].eq("email") | told["channel"].isna()
     return told["customer_id"].map(found).fillna(1.0).where(may_be_read, 1.0)
-
-
-def _refuse_unlike(had_ordered: pd.Series[bool], is_held: pd.Series[bool]) -> None:
-    share = float(had_ordered.mean())
-    sizes = 1 / int(is_held.sum()) + 1 / int((~is_held).sum())
-    gap = abs(float(had_ordered[is_held].mean()) - float(had_ordered[~is_held].mean()))
-    if gap > _UNLIKE * float(np.sqrt(share * (1 - share) * sizes)):
-        raise CampaignError("more of one arm than of the other had ordered lately before it, so chance did not choose.")
 
 
 def _measure(rows: pd.DataFrame) -> SaveRate | None:
