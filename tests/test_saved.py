@@ -60,8 +60,8 @@ def test_the_rise_is_that_of_those_contacted_over_those_held_out(find):
     assert saved.rates.rates == {("email", True): lapsed.rise, ("email", False): lapsed.rise}
     assert saved.rates.horizon_days == 90
     assert saved.lines() == [
-        "past campaigns show what contacts by email bring back of those who have lapsed: +20.0 points ± 3.9, "
-        "200 contacted, 200 held out"
+        "past campaigns show what contacts by email bring back within 30 days of those who have lapsed: +20.0 points "
+        "± 3.9, 200 contacted, 200 held out"
     ]
 
 
@@ -97,6 +97,34 @@ def test_a_campaign_tells_nothing_before_it_has_closed_nor_when_it_is_old(find, 
     assert find(draw((60, 20)), **plan).measured == {}
     closer = {"day": parse_day("2024-08-30")} if "day" in plan else {"measured_days": 214}
     assert find(draw((60, 20)), **closer).rates is not None
+
+
+def later(campaign, *, on, bought):
+    """Let so many more of each arm, of those who have not, order on a day."""
+    orders, contacts = campaign
+    names = [[name for name, *_, arm, _ in contacts if arm == which][-many:] for which, many in bought.items() if many]
+    return [*orders, *((name, on, 10.0) for part in names for name in part)], contacts
+
+
+def test_who_orders_later_than_a_contact_is_answered_was_not_saved(find):
+    sent = draw((40, 10))
+    for on, days, rise in (("2024-06-30", 30, 0.65), ("2024-07-01", 30, 0.15), ("2024-07-01", 31, 0.65)):
+        found = find(later(sent, on=on, bought={"treatment": 100}), save_days=days)
+        assert found.measured["email", "lapsed"].rise == pytest.approx(rise)
+        assert (found.save_days, found.facts()[0]["save_days"]) == (days, days)
+    assert find(sent, save_days=400, task=20).save_days == 20, "the horizon is shorter"
+
+
+def test_orders_that_only_came_sooner_are_told(find):
+    sent = draw((40, 10))
+    sooner = find(later(sent, on="2024-08-01", bought={"control": 60, "treatment": 30}))
+    assert sooner.measured["email", "lapsed"].rise == pytest.approx(0.15)
+    assert sooner.warnings == (
+        "some of what contacts by email brought within 30 days they only brought forward: fewer than of those held out "
+        "came later in the horizon; list.save_days as long as it counts both.",
+    )
+    assert find(later(sent, on="2024-08-01", bought={"control": 45, "treatment": 30})).warnings == ()
+    assert find(later(sent, on="2024-08-01", bought={"control": 60, "treatment": 30}), save_days=90).warnings == ()
 
 
 def test_a_hundred_in_each_arm_are_asked_for(find):

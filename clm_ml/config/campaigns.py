@@ -77,6 +77,11 @@ class ListPlan(Frozen):
         description="Campaigns that began within so many days, held somebody out and have closed measure what contacts "
         "bring back, in place of assumed_save_rate once they show that it is something; 0: it stays assumed.",
     )
+    save_days: Days = Field(
+        30,
+        description="Whoever orders within so many days of a contact, or within the horizon, if that is shorter, was "
+        "saved, when the save rate is measured: what comes later would mostly have come anyway.",
+    )
     read_days: SomeDays = Field(
         30,
         description="By e-mail, those are the likelier brought back who would open one within so many days, as far as "

@@ -29,6 +29,8 @@ __all__ = ["Saved", "find_saved"]
 
 #: Silent for less than a horizon, or for longer.
 _SILENT = {"lately": "who ordered lately", "lapsed": "who have lapsed"}
+#: What to do about orders that would have come later.
+_FORWARD = "fewer than of those held out came later in the horizon; list.save_days as long as it counts both."
 #: With fewer in either arm nothing is measured.
 _FEWEST = 100
 #: Who joined a campaign so many days after it began is not described as of its first day.
@@ -47,11 +49,13 @@ class Saved:
     Attributes:
         rates: by which a list may be ranked.
         measured: each channel's rate, of everybody and of those silent for less than a horizon, and longer.
-        warnings: why a campaign was not learned from.
+        save_days: within which somebody had to order to have been saved.
+        warnings: why a campaign was not learned from, and what the rates leave out.
     """
 
     rates: SaveRates | None = None
     measured: Mapping[tuple[str | None, str], SaveRate] = field(default_factory=dict)
+    save_days: int = 0
     warnings: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
@@ -63,7 +67,8 @@ class Saved:
             if silent == "everybody" and not is_used:
                 told.append(f"past campaigns do not show that {by} bring anybody back ({found}): that is assumed")
             elif silent != "everybody" and is_used:
-                told.append(f"past campaigns show what {by} bring back of those {_SILENT[silent]}: {found}")
+                of = f"within {self.save_days:,} days of those {_SILENT[silent]}"
+                told.append(f"past campaigns show what {by} bring back {of}: {found}")
         return told
 
     def facts(self) -> list[dict[str, Any]]:
@@ -72,6 +77,7 @@ class Saved:
             {
                 "channel": channel,
                 "silent": silent,
+                "save_days": self.save_days,
                 "rise": found.rise,
                 "error": found.error,
                 "contacted": found.contacted,
@@ -87,6 +93,9 @@ def find_saved(tables: Tables, day: int, config: Config, ledger: Ledger) -> Save
     Only campaigns count that held somebody out and began within `list.measured_days`. A channel's rates are used once
     the rise it caused over all its campaigns is as many standard errors above zero as uplift is asked for; those silent
     for less than a horizon and those silent for longer have a rate each, where enough of them were in both arms.
+
+    Who ordered within `list.save_days` was saved: what comes later in the horizon would mostly have come anyway, and
+    hides the rise. Where it falls as clearly as a rise has to show, orders only came sooner, and that is said.
     """
     known, left_out = list[pd.DataFrame](), 0
     for name, channel, find in _campaigns(tables, ledger, config, day):
@@ -103,8 +112,9 @@ def find_saved(tables: Tables, day: int, config: Config, ledger: Ledger) -> Save
         left_out += len(parts) - len(alike)
         known = [_told(rows, tables, config) for rows in alike]
     why = "somebody is in two arms, or the arms differed before"
-    told = f"past campaigns that do not measure the save rate: {left_out:,}; {why}."
-    return replace(_by_channel(known, config), warnings=(told,) if left_out else ())
+    told = (f"past campaigns that do not measure the save rate: {left_out:,}; {why}.",) if left_out else ()
+    found = _by_channel(known, config)
+    return replace(found, warnings=(*told, *found.warnings))
 
 
 def _by_channel(parts: Sequence[pd.DataFrame], config: Config) -> Saved:
@@ -112,18 +122,23 @@ def _by_channel(parts: Sequence[pd.DataFrame], config: Config) -> Saved:
     if not parts:
         return Saved()
     rates, measured = dict[tuple[str | None, bool], float](), dict[tuple[str | None, str], SaveRate]()
+    days, least_z, warnings = min(config.list.save_days, config.task.horizon_days), config.uplift.least_z, list[str]()
     for label, rows in pd.concat(parts, ignore_index=True).groupby("channel", dropna=False, sort=True):
         channel = label if isinstance(label, str) else None
-        everybody = _measure(rows)
+        everybody = _measure(rows, "saved")
         if everybody is None:
             continue
         measured[channel, "everybody"] = everybody
         for is_lapsed, words in ((False, "lately"), (True, "lapsed")):
-            own = _measure(rows[rows["is_lapsed"] == is_lapsed])
+            own = _measure(rows[rows["is_lapsed"] == is_lapsed], "saved")
             measured |= {} if own is None else {(channel, words): own}
-            if everybody.z >= config.uplift.least_z:
+            if everybody.z >= least_z:
                 rates[channel, is_lapsed] = (own or everybody).rise
-    return Saved(SaveRates(rates, config.task.horizon_days) if rates else None, measured)
+        later = _measure(rows, "came_later")
+        if everybody.z >= least_z and later is not None and later.z <= -least_z:
+            by = "contacts" if channel is None else f"contacts by {channel}"
+            warnings.append(f"some of what {by} brought within {days:,} days they only brought forward: {_FORWARD}")
+    return Saved(SaveRates(rates, config.task.horizon_days) if rates else None, measured, days, tuple(warnings))
 
 
 def _campaigns(tables: Tables, ledger: Ledger, config: Config, day: int) -> Iterator[Past]:
@@ -184,7 +199,7 @@ def _are_alike(had_ordered: pd.Series[bool], is_held: pd.Series[bool]) -> bool:
 
 
 def _told(came: pd.DataFrame, tables: Tables, config: Config) -> pd.DataFrame:
-    """Put beside each customer of a campaign what they did beyond those alike, and what they read."""
+    """Put beside each customer of a campaign what they read, and by how much more than those alike they ordered."""
     is_held = came["arm"].eq(HOLDOUT)
     share = came["share"] if "share" in came else pd.Series(np.nan, came.index)  # the table of contacts tells none
     told = came.assign(
@@ -193,8 +208,12 @@ def _told(came: pd.DataFrame, tables: Tables, config: Config) -> pd.DataFrame:
         channel=_channels(came, config),
         is_lapsed=came["silent_days"].ge(config.task.horizon_days),
     )
-    alike = told.groupby(["channel", "is_lapsed"], dropna=False)["ordered"].transform("mean")
-    return told.assign(beyond=told["ordered"] - alike, reading=_reading(told, tables, config))
+    is_saved = told["first_order_day"] < told["start_day"] + config.list.save_days
+    told["saved"] = told["ordered"].where(is_saved, 0.0)
+    told["came_later"] = told["ordered"] - told["saved"]
+    for came_when in ("saved", "came_later"):
+        told[came_when] -= told.groupby(["channel", "is_lapsed"], dropna=False)[came_when].transform("mean")
+    return told.assign(reading=_reading(told, tables, config))
 
 
 def _channels(came: pd.DataFrame, config: Config) -> pd.Series[str]:
@@ -214,9 +233,9 @@ def _reading(told: pd.DataFrame, tables: Tables, config: Config) -> pd.Series[fl
     return told["customer_id"].map(found).fillna(1.0).where(may_be_read, 1.0)
 
 
-def _measure(rows: pd.DataFrame) -> SaveRate | None:
+def _measure(rows: pd.DataFrame, beyond: str) -> SaveRate | None:
     """Measure the rise; None where an arm is too small."""
     if min(rows["is_contacted"].sum(), (1 - rows["is_contacted"]).sum()) < _FEWEST:
         return None
-    names = ("is_contacted", "contacted_share", "beyond", "reading")
+    names = ("is_contacted", "contacted_share", beyond, "reading")
     return measure_save_rate(*(rows[name].to_numpy(dtype=np.float64) for name in names))
