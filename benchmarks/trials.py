@@ -442,7 +442,7 @@ def _draw_project(project: Path, customers: int) -> None:
         "threads": 1,
         "complete_until": DAY,
         "destinations": ["table", "braze"],
-        "list": {**content["list"], "holdout_share": 0.3},
+        "list": {**content["list"], "holdout_share": 0.3, "contact_cost": 0.1},
     }
     (project / _CLM).write_text(yaml.safe_dump(content, sort_keys=False))
     (project / "people.txt").write_text("\n".join(orders["customer_id"].dropna().unique()[3:9]) + "\n")

@@ -430,8 +430,11 @@ def test_customers_described_in_parts_for_want_of_memory_are_scored_to_the_same_
     asked, divide = [], embedded.Engine.in_parts
     monkeypatch.setattr(embedded, "_BYTES_FOLDED", 50 * 10**6)
     monkeypatch.setattr(embedded.Engine, "in_parts", lambda *given: asked.append(divide(*given)) or asked[-1])
-    few = shop.model_copy(update={"memory_limit": "4GB"})
+    spill = tmp_path / "spill"
+    spill.mkdir()
+    few = shop.model_copy(update={"memory_limit": "4GB", "temp_dir": spill})
     score(few, box, tmp_path / "parts", reasons="all")
+    assert list(spill.iterdir()) == [], "what lay apart is gone"
     assert asked
     assert min(map(len, asked)) > 1
     whole, parts = (tmp_path / name / "scores.parquet" for name in ("whole", "parts"))

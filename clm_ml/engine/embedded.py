@@ -5,6 +5,7 @@ The only room that knows DuckDB. What leaves it are lazy Narwhals frames, Arrow 
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -33,8 +34,9 @@ Frame = nw.LazyFrame[Any]
 
 _DIGESTS = 1_000_000
 
-#: What describing a customer takes of the memory, about; the rest is spilled. Each part reads all rows again.
-_BYTES_FOLDED = 400
+#: What describing a customer takes of the memory, about.
+_BYTES_FOLDED = 1_600
+_PART = "part_of_customers"
 
 
 class Engine(Origins):
@@ -47,10 +49,13 @@ class Engine(Origins):
     def __init__(self, connection: Any, zone: str, spill: Path) -> None:
         super().__init__(connection, zone)
         self._spill = spill
+        self._divided: dict[str, tuple[int, Path]] = {}
 
     def close(self) -> None:
         """Give back memory and spill files."""
         self._connection.close()
+        for _, folder in self._divided.values():
+            shutil.rmtree(folder, ignore_errors=True)
 
     @contextmanager
     def watched(self, tell: Callable[[float], None], queries: int = 1) -> Iterator[None]:
@@ -66,6 +71,22 @@ class Engine(Origins):
         """Run a frame once and keep its rows in the engine, spilled to disk when memory is short."""
         with in_words(UNREAD):
             return self.lazy(self._kept_as(_ordered(frame, order_by)))
+
+    def keep_in_parts(self, frame: Frame, parts: int) -> Frame:
+        """Keep a frame as `keep` does; with several parts its customers lie apart, for `in_parts`, in files."""
+        if parts == 1:
+            return self.keep(frame)
+        folder = Path(tempfile.mkdtemp(prefix="clm-ml-parts-", dir=self._spill))
+        rows = f"SELECT *, {_part_of(parts)} AS {quoted(_PART)} FROM ({_ordered(frame)})"
+        how = f"FORMAT parquet, COMPRESSION snappy, PARTITION_BY ({quoted(_PART)})"
+        with in_words(UNREAD):
+            self._connection.sql(f"COPY ({rows}) TO {as_literal(str(folder))} ({how})")
+        if not any(folder.iterdir()):  # there are no rows
+            folder.rmdir()
+            return self.keep(frame)
+        kept = self.lazy(_files_of(folder))
+        self._divided[_ordered(kept)] = parts, folder
+        return kept
 
     def drop(self, kept: Frame) -> None:
         """Give back the memory of a kept frame; it and what was made of it can be read no more."""
@@ -131,21 +152,34 @@ class Engine(Origins):
         with in_words(UNREAD):
             yield from self._reader(frame, order_by)
 
+    def parts(self, *frames: Frame) -> int:
+        """Tell among how many parts customers are divided, so that each part is described in memory."""
+        limit = int(self.rows("SELECT parse_formatted_bytes(current_setting('memory_limit'))")[0][0])
+        many = [sql for sql in map(_ordered, frames) if self._rows_in(sql) * _BYTES_FOLDED > limit]
+        customers = [self.rows(f"SELECT approx_count_distinct(customer_id) FROM ({sql})")[0][0] for sql in many]
+        return ceil(max(customers, default=1) * _BYTES_FOLDED / limit)
+
     def in_parts(self, frames: Mapping[str, Frame]) -> list[dict[str, Any]]:
-        """Divide frames among parts of customers, each wholly in one: as many as it takes to fold them in memory."""
+        """Divide frames among parts of customers, each wholly in one: as many as it takes to fold them in memory.
+
+        Those that were kept in parts are read by the part, of the others every part reads all rows.
+        """
         sql = {name: _ordered(frame) for name, frame in frames.items()}
-        of = self._parts(sql.values())
+        known = [self._divided[rows][0] for rows in sql.values() if rows in self._divided]
+        of = known[0] if known else self.parts(*frames.values())
         if of == 1:
             return [dict(frames)]
-        theirs = "SELECT * FROM ({}) WHERE hash(customer_id) % {} = {}".format
-        return [{name: self.lazy(theirs(rows, of, part)) for name, rows in sql.items()} for part in range(of)]
+        return [{name: self.lazy(self._part(rows, part, of)) for name, rows in sql.items()} for part in range(of)]
 
-    def _parts(self, sql: Iterable[str]) -> int:
-        limit = int(self.rows("SELECT parse_formatted_bytes(current_setting('memory_limit'))")[0][0])
-        counts = {rows: self.rows(f"SELECT count(*) FROM ({rows})")[0][0] for rows in sql}
-        many = [rows for rows, count in counts.items() if count * _BYTES_FOLDED > limit]
-        customers = [self.rows(f"SELECT approx_count_distinct(customer_id) FROM ({rows})")[0][0] for rows in many]
-        return ceil(max(customers, default=1) * _BYTES_FOLDED / limit)
+    def _part(self, sql: str, part: int, of: int) -> str:
+        parts, folder = self._divided.get(sql, (0, Path()))
+        if parts != of:
+            return f"SELECT * FROM ({sql}) WHERE {_part_of(of)} = {part}"
+        there = folder / f"{_PART}={part}"
+        return _files_of(there) if there.exists() else f"SELECT * FROM ({sql}) WHERE false"
+
+    def _rows_in(self, sql: str) -> int:
+        return int(self.rows(f"SELECT count(*) FROM ({sql})")[0][0])
 
     @contextmanager
     def mapped(self, frames: Sequence[Frame], function: OnBatch, schema: pa.Schema, near: Path) -> Iterator[Frame]:
@@ -161,11 +195,11 @@ class Engine(Origins):
 
     def rows_of(self, source: Any) -> int:
         """Count a source's rows, which of a file without `where` costs nothing."""
-        return int(self.rows(f"SELECT count(*) FROM ({source.sql})")[0][0])
+        return self._rows_in(source.sql)
 
     def count(self, frame: Frame) -> int:
         """Count a frame's rows."""
-        return int(self.rows(f"SELECT count(*) FROM ({_ordered(frame)})")[0][0])
+        return self._rows_in(_ordered(frame))
 
     def collect(self, frame: Frame, *order_by: str) -> pa.Table:
         """Fetch a whole frame, in order."""
@@ -197,6 +231,15 @@ def _listed(columns: Iterable[str]) -> str:
 def _ordered(frame: Frame, order_by: tuple[str, ...] = ()) -> str:
     order = f" ORDER BY {', '.join(quoted(column) for column in order_by)}" if order_by else ""
     return f"SELECT * FROM ({frame.to_native().sql_query()}){order}"
+
+
+def _part_of(parts: int) -> str:
+    return f"(hash(customer_id) % {parts})::INTEGER"
+
+
+def _files_of(folder: Path) -> str:
+    pattern = as_literal(f"{folder}/**/*.parquet")
+    return f"SELECT * FROM read_parquet({pattern}, hive_partitioning = false)"
 
 
 def open_embedded(config: Config) -> Engine:

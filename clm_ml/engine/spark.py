@@ -97,6 +97,14 @@ class SparkEngine(SparkReading):
         """Stream a frame's rows in order, `BATCH_ROWS` at a time."""
         yield from self._streamed(_sorted(frame, order_by))
 
+    def keep_in_parts(self, frame: Frame, _: int) -> Frame:
+        """Keep a frame as `keep` does."""
+        return self.keep(frame)
+
+    def parts(self, *_: Frame) -> int:
+        """Tell among how many parts customers are divided: Spark does so itself, among its workers."""
+        return 1
+
     def in_parts(self, frames: Mapping[str, Frame]) -> list[dict[str, Any]]:
         """Divide nothing: Spark does, among its workers."""
         return [dict(frames)]

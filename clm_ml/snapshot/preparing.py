@@ -69,18 +69,19 @@ def prepare(tables: Tables, before: Before | None = None, *, keep_parts: bool = 
     """
     engine, late, before = tables.engine, tables.has_loaded_at, before or Before(0, {})
     parts = engine.keep(order_parts(tables.orders, late))
-    added = {"parts": parts}
+    added, of = {"parts": parts}, engine.parts(parts)
     if late:
         all_parts = before.with_new("parts", parts)
-        orders = engine.keep(with_beginnings(known_parts(all_parts, tables.complete_until), engine))
+        begun = with_beginnings(known_parts(all_parts, tables.complete_until), engine)
+        orders = engine.keep_in_parts(begun, of)
     else:
-        added["orders"] = engine.keep(_begun(parts, before, engine))
+        added["orders"] = engine.keep_in_parts(_begun(parts, before, engine), of)
         orders = before.with_new("orders", added["orders"])
         if not keep_parts:
             engine.drop(added.pop("parts"))
     events, people, contacts = tables.events, tables.customers, tables.contacts
     if events is not None:
-        added["events"] = engine.keep(_with_kinds(events, tables.inputs))
+        added["events"] = engine.keep_in_parts(_with_kinds(events, tables.inputs), of)
     return Prepared(
         tables=tables,
         orders=orders,
