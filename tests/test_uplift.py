@@ -465,12 +465,12 @@ def test_the_gate_passes_on_visits_of_hillstroms_womens_mail_and_not_on_orders(h
 
 @pytest.mark.slow
 def test_under_a_constant_effect_the_gate_seldom_passes():
-    """At most 3 in 100 are allowed; of 30 draws 4 or more would come of a rate of 3 % in 1 test of 100.
+    """At most 3 in 100 are allowed; of 12 draws 3 or more would come of a rate of 3 % in 1 test of 200.
 
     `benchmarks/uplift.py` asks it of hundreds.
     """
     passed = 0
-    for seed in range(30):
+    for seed in range(12):
         rng = np.random.default_rng(seed)
         known = rng.normal(size=(2000, 4))
         contacted = rng.random(2000) < 0.5
@@ -478,4 +478,4 @@ def test_under_a_constant_effect_the_gate_seldom_passes():
         rows = pd.DataFrame(known, columns=list("abcd"))
         rows = rows.assign(arm=np.where(contacted, "mail", "holdout"), ordered=came.astype(int))
         passed += learn_uplift(rows, share=0.5).gate.passed
-    assert passed <= 3
+    assert passed <= 2
