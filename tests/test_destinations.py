@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
@@ -19,7 +20,7 @@ from clm_ml.destinations import Order, cleared, find_destination, find_destinati
 from clm_ml.destinations.fields import CONTACT_FIELDS, FIELDS, Form, texts
 from clm_ml.destinations.refusing import is_email
 from clm_ml.destinations.schema import Destination, File
-from clm_ml.destinations.state import key_of, read_state, remember
+from clm_ml.destinations.state import Delivered, key_of, read_state, remember
 from clm_ml.destinations.steps import STEPS
 from clm_ml.destinations.writing import Parts, defused, line
 from clm_ml.errors import ArtifactError, ConfigError, UsageError
@@ -662,3 +663,11 @@ def test_two_destinations_of_one_folder_are_told(tmp_path, names):
         (tmp_path / name).write_text(MINE)
     with pytest.raises(UsageError, match="two destinations are called"):
         find_destinations(names, tmp_path)
+
+
+def test_of_several_runs_that_remember_at_once_none_loses_what_another_has_said(tmp_path):
+    path, news = tmp_path / "delivered/braze.parquet", [{key_of(f"c{number}"): number} for number in range(24)]
+    said = [{key: Delivered(key, f"campaign {number}") for key, number in each.items()} for each in news]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda each: remember(path, each), said))
+    assert read_state(path) == {key: row for each in said for key, row in each.items()}

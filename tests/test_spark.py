@@ -499,7 +499,7 @@ def walk(tmp_path_factory):
     simulate(400, seed=3, out=folder / "shop")
     content = yaml.safe_load((folder / "shop/shop.yaml").read_text())
     content |= {"train": {"step_days": 56, "most_as_ofs": 3}, "threads": 2}
-    content["tables"] = {name: content["tables"][name] for name in ("orders", "customers")}  # each feature costs seconds
+    content["tables"] = {name: content["tables"][name] for name in ("orders", "customers")}  # features are dear
     content["task"] = {"horizon_days": 90, "windows_days": [90]}
     for engine in ("duckdb", "spark"):
         own = {

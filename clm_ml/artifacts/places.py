@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,6 +19,8 @@ __all__ = ["LEFT", "alone_in", "hidden_beside", "refuse_existing_file", "sentenc
 
 #: How the name of a folder ends that a run fills, or has set aside.
 LEFT = r"\.[a-z0-9_]{8}\.(partial|replaced)"
+#: Which thread is alone in which folder.
+_ALONE: set[tuple[int, int, int]] = set()
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -108,12 +111,19 @@ def _is_abandoned(hidden: Path) -> bool:
 
 @contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
-    """Let no other run make, rename or remove folders here while the block runs."""
+    """Let no other run make, rename or remove folders here while the block runs; a block within it is alone already."""
     held = os.open(folder, os.O_RDONLY)
+    there = os.fstat(held)
+    mine = threading.get_ident(), there.st_dev, there.st_ino
+    is_outer = mine not in _ALONE
     try:
-        _lock(held, fcntl.LOCK_EX)
+        if is_outer:
+            _lock(held, fcntl.LOCK_EX)
+            _ALONE.add(mine)
         yield
     finally:
+        if is_outer:
+            _ALONE.discard(mine)
         os.close(held)
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from clm_ml.artifacts import whole_file
+from clm_ml.artifacts import alone_in, sentences, whole_file
 from clm_ml.destinations.writing import line
 from clm_ml.engine import BATCH_ROWS, parquet_writer
 from clm_ml.errors import ArtifactError
@@ -114,7 +114,8 @@ def new_state(path: Path) -> Iterator[Callable[[Rows], None]]:
 
 def remember(path: Path, news: Mapping[bytes, Delivered]) -> None:
     """Add what was delivered now to what is remembered: whole or not at all, for its owner's eyes."""
-    _replace(path, read_state(path) | dict(news))
+    with _alone(path):
+        _replace(path, read_state(path) | dict(news))
 
 
 def forget_delivered(path: Path, campaigns: Collection[str], *, dry_run: bool = False) -> int:
@@ -123,12 +124,13 @@ def forget_delivered(path: Path, campaigns: Collection[str], *, dry_run: bool = 
     Raises:
         ArtifactError: if it cannot be read.
     """
-    state = read_state(path)
-    kept = {key: row for key, row in state.items() if row.campaign and row.campaign not in campaigns}
-    if not dry_run and not kept:
-        path.unlink(missing_ok=True)
-    elif not dry_run and len(kept) < len(state):
-        _replace(path, kept)
+    with _alone(path):
+        state = read_state(path)
+        kept = {key: row for key, row in state.items() if row.campaign and row.campaign not in campaigns}
+        if not dry_run and not kept:
+            path.unlink(missing_ok=True)
+        elif not dry_run and len(kept) < len(state):
+            _replace(path, kept)
     return len(state) - len(kept)
 
 
@@ -138,13 +140,14 @@ def forget_people(path: Path, customer_ids: Collection[str], *, dry_run: bool = 
     Raises:
         ArtifactError: if it cannot be read.
     """
-    state = read_state(path)
-    keys = {key: customer for customer in customer_ids if (key := key_of(customer)) in state}
-    kept = {key: row for key, row in state.items() if key not in keys}
-    if keys and not dry_run and kept:
-        _replace(path, kept)
-    elif keys and not dry_run:
-        path.unlink(missing_ok=True)
+    with _alone(path):
+        state = read_state(path)
+        keys = {key: customer for customer in customer_ids if (key := key_of(customer)) in state}
+        kept = {key: row for key, row in state.items() if key not in keys}
+        if keys and not dry_run and kept:
+            _replace(path, kept)
+        elif keys and not dry_run:
+            path.unlink(missing_ok=True)
     return frozenset(keys.values())
 
 
@@ -154,6 +157,15 @@ def write_state(path: Path, state: Mapping[bytes, Delivered]) -> None:
     with new_state(path) as write:
         while rows := list(islice(ordered, BATCH_ROWS)):
             write(rows)
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Let no other run read and replace what is remembered while the block does, so that nobody's news are lost."""
+    with sentences(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with alone_in(path.parent):
+            yield
 
 
 def _replace(path: Path, state: Mapping[bytes, Delivered]) -> None:
