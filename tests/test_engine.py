@@ -877,3 +877,27 @@ def test_names_of_columns_are_listed_in_part_if_they_are_long(engine):
     with pytest.raises(DataError) as error:
         engine.expression("paid", source, "key")
     assert str(error.value) == f"key: there is no column 'paid'; there are {'x' * 60}…, y."
+
+
+def test_customers_that_are_kept_apart_are_each_in_one_part_and_nobody_is_lost(tmp_path):
+    plan = {"project": "shop", "tables": {"orders": ORDERS}, "memory_limit": "1MB", "temp_dir": tmp_path, "threads": 1}
+    engine = open_engine(Config(**plan))
+    rows = pa.table({"customer_id": [f"c{number % 97}" for number in range(500)], "day": range(500)})
+    few = rows.slice(0, 1)
+    frames = {"many": engine.given(rows), "few": engine.given(few), "none": engine.given(rows.slice(0, 0))}
+    apart = {name: engine.keep_in_parts(frame, 3) for name, frame in frames.items()}
+    assert engine.collect(apart["many"], "day") == rows
+    parts = [
+        {name: engine.collect(frame, "day") for name, frame in part.items()}
+        for part in engine.in_parts(apart | {"beside": frames["many"]})
+    ]
+    assert len(parts) == 3
+    assert all(part["many"] == part["beside"] for part in parts), "what was not kept apart is divided in the same way"
+    customers = [set(part["many"]["customer_id"].to_pylist()) for part in parts]
+    assert sum(map(len, customers)) == len(set().union(*customers)) == 97
+    for name, whole in (("many", rows), ("few", few), ("none", rows.slice(0, 0))):
+        assert pa.concat_tables(part[name] for part in parts).sort_by("day") == whole
+    engine.drop(apart["many"])
+    assert len(list(tmp_path.glob("clm-ml-parts-*"))) == 1, "of the few"
+    engine.close()
+    assert list(tmp_path.iterdir()) == []

@@ -78,7 +78,7 @@ class Engine(Origins):
             return self.keep(frame)
         folder = Path(tempfile.mkdtemp(prefix="clm-ml-parts-", dir=self._spill))
         rows = f"SELECT *, {_part_of(parts)} AS {quoted(_PART)} FROM ({_ordered(frame)})"
-        how = f"FORMAT parquet, COMPRESSION snappy, PARTITION_BY ({quoted(_PART)})"
+        how = f"FORMAT parquet, COMPRESSION uncompressed, PARTITION_BY ({quoted(_PART)})"
         with in_words(UNREAD):
             self._connection.sql(f"COPY ({rows}) TO {as_literal(str(folder))} ({how})")
         if not any(folder.iterdir()):  # there are no rows
@@ -90,6 +90,9 @@ class Engine(Origins):
 
     def drop(self, kept: Frame) -> None:
         """Give back the memory of a kept frame; it and what was made of it can be read no more."""
+        if (sql := _ordered(kept)) in self._divided:
+            shutil.rmtree(self._divided.pop(sql)[1])
+            return
         self._connection.sql(f"DROP TABLE {kept.to_native().sql_query().removeprefix(ALL_OF)}")
 
     def beside(self, source: Any, *layers: Mapping[str, str]) -> Frame:

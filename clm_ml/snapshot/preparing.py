@@ -87,8 +87,8 @@ def prepare(tables: Tables, before: Before | None = None, *, keep_parts: bool = 
         orders=orders,
         late_parts=all_parts if late else None,
         events=None if events is None else before.with_new("events", added["events"]),
-        customers=None if people is None else engine.keep(_people(people, tables.attributes)),
-        contacts=None if contacts is None else engine.keep(_answered(contacts, orders, late)),
+        customers=None if people is None else engine.keep_in_parts(_people(people, tables.attributes), of),
+        contacts=None if contacts is None else engine.keep_in_parts(_answered(contacts, orders, late), of),
         added=added,
     )
 
