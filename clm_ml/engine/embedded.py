@@ -35,7 +35,7 @@ Frame = nw.LazyFrame[Any]
 _DIGESTS = 1_000_000
 
 #: What describing a customer takes of the memory, about.
-_BYTES_FOLDED = 1_600
+_BYTES_FOLDED = 800
 _PART = "part_of_customers"
 
 
