@@ -8,6 +8,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import duckdb
+import narwhals as nw
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -901,3 +902,17 @@ def test_customers_that_are_kept_apart_are_each_in_one_part_and_nobody_is_lost(t
     assert len(list(tmp_path.glob("clm-ml-parts-*"))) == 1, "of the few"
     engine.close()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_where_rows_cannot_be_laid_apart_is_told_and_what_fails_midway_leaves_nothing(tmp_path):
+    plan = {"project": "shop", "tables": {"orders": ORDERS}, "threads": 1}
+    (tmp_path / "file").touch()
+    nowhere = open_engine(Config(**plan, temp_dir=tmp_path / "file/spill"))
+    rows = pa.table({"customer_id": ["a", "b"], "text": ["1", "x"]})
+    with pytest.raises(ConfigError, match=r"temp_dir: .*file/spill cannot be written: Not a directory"):
+        nowhere.keep_in_parts(nowhere.given(rows), 2)
+    engine = open_engine(Config(**plan, temp_dir=tmp_path / "spill"))
+    frame = engine.given(rows).with_columns(number=nw.col("text").cast(nw.Int64))
+    with pytest.raises(DataError):
+        engine.keep_in_parts(frame, 2)
+    assert list((tmp_path / "spill").iterdir()) == []

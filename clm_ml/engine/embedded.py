@@ -5,7 +5,6 @@ The only room that knows DuckDB. What leaves it are lazy Narwhals frames, Arrow 
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -49,13 +48,13 @@ class Engine(Origins):
     def __init__(self, connection: Any, zone: str, spill: Path) -> None:
         super().__init__(connection, zone)
         self._spill = spill
-        self._divided: dict[str, tuple[int, Path]] = {}
+        self._divided: dict[str, tuple[int, tempfile.TemporaryDirectory[str]]] = {}
 
     def close(self) -> None:
         """Give back memory and spill files."""
         self._connection.close()
         for _, folder in self._divided.values():
-            shutil.rmtree(folder, ignore_errors=True)
+            folder.cleanup()
 
     @contextmanager
     def watched(self, tell: Callable[[float], None], queries: int = 1) -> Iterator[None]:
@@ -76,22 +75,30 @@ class Engine(Origins):
         """Keep a frame as `keep` does; with several parts its customers lie apart, for `in_parts`, in files."""
         if parts == 1:
             return self.keep(frame)
-        folder = Path(tempfile.mkdtemp(prefix="clm-ml-parts-", dir=self._spill))
+        folder = self._place_for_parts()
         rows = f"SELECT *, {_part_of(parts)} AS {quoted(_PART)} FROM ({_ordered(frame)})"
         how = f"FORMAT parquet, COMPRESSION uncompressed, PARTITION_BY ({quoted(_PART)})"
         with in_words(UNREAD):
-            self._connection.sql(f"COPY ({rows}) TO {as_literal(str(folder))} ({how})")
-        if not any(folder.iterdir()):  # there are no rows
-            folder.rmdir()
+            self._connection.sql(f"COPY ({rows}) TO {as_literal(folder.name)} ({how})")
+        if not any(Path(folder.name).iterdir()):  # there are no rows
+            folder.cleanup()
             return self.keep(frame)
-        kept = self.lazy(_files_of(folder))
+        kept = self.lazy(_files_of(Path(folder.name)))
         self._divided[_ordered(kept)] = parts, folder
         return kept
+
+    def _place_for_parts(self) -> tempfile.TemporaryDirectory[str]:
+        """Make a folder for rows of people, its owner's alone; it goes with the engine, or with what made it fail."""
+        try:
+            self._spill.mkdir(parents=True, exist_ok=True)
+            return tempfile.TemporaryDirectory(prefix="clm-ml-parts-", dir=self._spill, ignore_cleanup_errors=True)
+        except OSError as error:
+            raise ConfigError(f"temp_dir: {self._spill} cannot be written: {error.strerror}.") from None
 
     def drop(self, kept: Frame) -> None:
         """Give back the memory of a kept frame; it and what was made of it can be read no more."""
         if (sql := _ordered(kept)) in self._divided:
-            shutil.rmtree(self._divided.pop(sql)[1])
+            self._divided.pop(sql)[1].cleanup()
             return
         self._connection.sql(f"DROP TABLE {kept.to_native().sql_query().removeprefix(ALL_OF)}")
 
@@ -175,10 +182,10 @@ class Engine(Origins):
         return [{name: self.lazy(self._part(rows, part, of)) for name, rows in sql.items()} for part in range(of)]
 
     def _part(self, sql: str, part: int, of: int) -> str:
-        parts, folder = self._divided.get(sql, (0, Path()))
-        if parts != of:
+        parts, folder = self._divided.get(sql, (0, None))
+        if folder is None or parts != of:
             return f"SELECT * FROM ({sql}) WHERE {_part_of(of)} = {part}"
-        there = folder / f"{_PART}={part}"
+        there = Path(folder.name) / f"{_PART}={part}"
         return _files_of(there) if there.exists() else f"SELECT * FROM ({sql}) WHERE false"
 
     def _rows_in(self, sql: str) -> int:
