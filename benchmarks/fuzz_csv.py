@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -267,7 +268,13 @@ def _expected(content: bytes, delimiter: str, plan: Plan, names: dict[str, str])
         for row in rows[1:]
         if row
     ]
-    return expect(told, plan), False
+    return expect(told, plan), _is_ambiguous(text, delimiter)
+
+
+def _is_ambiguous(text: str, delimiter: str) -> bool:
+    """Say whether a file may be refused: its lines end in several ways, or its header might be divided otherwise."""
+    header = re.split(r"[\r\n]", text, maxsplit=1)[0]
+    return len(set(re.findall(r"\r\n|\r|\n", text))) > 1 or any(sign in header for sign in {*",;\t|"} - {delimiter})
 
 
 def _fits(row: list[str], header: list[str]) -> bool:
