@@ -267,6 +267,11 @@ class Lazily:
     def keep(self, frame, *_):
         return frame
 
+    keep_in_parts = keep
+
+    def parts(self, *_):
+        return 1
+
     def drop(self, _):
         pass
 
