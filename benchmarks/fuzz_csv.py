@@ -259,11 +259,15 @@ def _expected(content: bytes, delimiter: str, plan: Plan, names: dict[str, str])
     header = [cell.strip() for cell in rows[0]]
     if has_kept_name(header):
         return None, True
-    places = _places(header)
-    if any(names[column] not in places for column in plan.columns):
+    # A name is the column's own, or else one that differs in capitals alone.
+    alike = next(
+        (way for way in (str, str.lower) if {way(names[c]) for c in plan.columns} <= {*map(way, header)}), None
+    )
+    if alike is None:
         return None, True
+    places = _places([alike(name) for name in header])
     told = [
-        {column: row[places[names[column]]] for column in plan.columns}
+        {column: row[places[alike(names[column])]] for column in plan.columns}
         | {f"extra {number}": cell for number, cell in enumerate(row[: len(header)])}
         for row in rows[1:]
         if row

@@ -696,6 +696,8 @@ def test_numbers_as_dates_are_refused_with_a_way_to_say_how_they_are_written(eng
     assert str(refused.value) == (
         "tables.orders.columns.ordered_at: BIGINT is no date; say how it is written with date_format, as %Y%m%d."
     )
+    with pytest.raises(ConfigError, match="key: STRUCT is no date; say how"):
+        engine.as_instant("x", "STRUCT(klara BIGINT)[]", None, "key")  # names within a type may be somebody's
 
 
 @settings(max_examples=60, deadline=None)

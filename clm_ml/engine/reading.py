@@ -106,7 +106,8 @@ class Reading:
             written = f"TIMESTAMP{'TZ' if '%z' in date_format.lower() else ''}{'_NS' if '%n' in date_format else ''}"
             return self._in_years(self._local(read, written))
         if not is_text_type(kind):
-            raise ConfigError(f"{where}: {kind} is no date; say how it is written with date_format, as %Y%m%d.")
+            outer = kind.partition("(")[0]  # what a type is made of has names, and values, that are nobody's to show
+            raise ConfigError(f"{where}: {outer} is no date; say how it is written with date_format, as %Y%m%d.")
         text = f"trim({_text(sql, kind)}, {_BLANKS})"
         aware = rf"replace(regexp_replace(upper({text}), {_AWARE}, '\1\4'), 'UTC', 'Z')"
         return self._in_years(
