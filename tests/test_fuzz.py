@@ -25,6 +25,13 @@ def test_whatever_comes_is_read_right_or_refused_in_one_sentence(kind, tmp_path)
     assert 0 < tally.codes[0] < tally.cases == CASES[kind], "some of it is in order, and some is not"
 
 
+@pytest.mark.parametrize(
+    ("kind", "case"), [("csv", 1831), ("csv", 3356), ("csv", 4653), ("parquet", 403), ("parquet", 1052)]
+)
+def test_what_was_found_once_is_mended(kind, case, tmp_path):
+    assert fuzz(kind, range(case, case + 1), 1, tmp_path).defects == {}
+
+
 def test_every_kind_has_cases_here():
     assert set(CASES) == set(KINDS)
 

@@ -60,9 +60,12 @@ class Reading:
         return f"CASE WHEN isfinite({number}) THEN {number} END"
 
     def as_minor(self, sql: str) -> str:
-        """Read money as a whole number of hundredths, so that sums are exact; beyond 10^13 is no money."""
+        """Read money as a whole number of hundredths, so that sums are exact; beyond 10^13 is no money.
+
+        Engines are free to ask for the number before the condition: of none, which lies beyond all, that is no error.
+        """
         number = f"TRY_CAST({sql} AS DOUBLE)"
-        return f"CASE WHEN abs({number}) < 1e13 THEN CAST(round({number} * 100) AS BIGINT) END"
+        return f"CASE WHEN abs({number}) < 1e13 THEN TRY_CAST(round({number} * 100) AS BIGINT) END"
 
     def as_claim(self, sql: str, kind: str) -> str:
         """Read a yes or no; anything else becomes null."""
