@@ -62,7 +62,7 @@ class Reading:
     def as_minor(self, sql: str) -> str:
         """Read money as a whole number of hundredths, so that sums are exact; beyond 10^13 is no money.
 
-        Engines are free to ask for the number before the condition: of none, which lies beyond all, that is no error.
+        An engine is free to reckon the whole number before it asks the condition, and NaN has none: that is no error.
         """
         number = f"TRY_CAST({sql} AS DOUBLE)"
         return f"CASE WHEN abs({number}) < 1e13 THEN TRY_CAST(round({number} * 100) AS BIGINT) END"
