@@ -403,6 +403,54 @@ def test_what_past_campaigns_brought_back_takes_the_place_of_what_is_assumed():
     }
 
 
+def test_who_came_back_after_a_contact_is_likelier_to_again_and_who_did_not_is_less_so():
+    names = ("back", "never", "new", "reader", "lately")
+    scores = scored(*((name, "at_risk", 0.5, 100.0) for name in names))
+    scores["days_since_last_order"] = [100, 100, 100, 100, 1]
+    own = pd.DataFrame(
+        {"contacts": [1, 2, 1, 2], "brought_back": [0.8, 0, 0.8, 1.6]}, ["back", "never", "reader", "lately"]
+    )
+    rates = SaveRates({("email", True): 0.08, ("email", False): 0.04}, 90, {("email", True): own})
+    effects = Effects(reading=pd.Series({"reader": 2.0}), save_rates=rates)
+
+    def told(**plan):
+        customers = rank_customers(scores, planned(**plan), effects=effects).customers
+        return customers.set_index("customer_id")["expected_effect"].to_dict()
+
+    assert told() == pytest.approx(
+        {
+            "back": (8 * 0.08 + 0.8) / 9,
+            "never": 8 * 0.08 / 10,
+            "new": 0.08,
+            "reader": (8 * 0.16 + 0.8) / 9,
+            "lately": 0.04,  # what they answered after a silence tells nothing of now
+        }
+    )
+    assert told(answer_contacts=1)["back"] == pytest.approx((0.08 + 0.8) / 2)
+    alike = {"back": 0.08, "never": 0.08, "new": 0.08, "reader": 0.16, "lately": 0.04}
+    assert told(answer_contacts=0) == pytest.approx(alike)
+    proved = Effects(save_rates=rates, uplift=pd.Series({"back": 0.3}))
+    ranked = rank_customers(scores, planned(), effects=proved).customers.set_index("customer_id")
+    assert ranked["expected_effect"]["back"] == 0.3, "uplift that is proved has seen what they answered"
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 9), st.floats(0, 1)), min_size=1, max_size=8),
+    st.floats(0.001, 1),
+    st.integers(1, 50),
+)
+def test_own_answers_only_move_an_effect_between_what_is_expected_and_what_they_did(own, effect, weight):
+    names = [f"c{number}" for number in range(len(own))]
+    frame = pd.DataFrame({"contacts": [n for n, _ in own], "brought_back": [n * share for n, share in own]}, names)
+    rates = SaveRates({(None, True): effect}, 90, {(None, True): frame.astype(float)})
+    scores = pd.DataFrame({"customer_id": names[::-1], "days_since_last_order": 100.0})
+    channels = pd.Series([None] * len(own), dtype=object)
+    told = rates.answered(pd.Series(effect, scores.index), scores, channels, weight)[::-1].to_list()
+    for after, (contacts, share) in zip(told, own, strict=True):
+        low, high = sorted((effect, share if contacts else effect))
+        assert low - 1e-12 <= after <= high + 1e-12
+
+
 def test_rates_of_campaigns_that_tell_no_channel_hold_for_those_that_have_none_of_their_own():
     rates = SaveRates({(None, True): 0.03, ("email", True): 0.08}, horizon_days=90)
     scores = pd.DataFrame({"days_since_last_order": [90.0, 90.0, 1.0, None]})

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from clm_ml.campaign import open_ledger
-from clm_ml.measuring import measure_save_rate
+from clm_ml.measuring import brought_back, measure_save_rate
 from clm_ml.pipeline.saved import find_saved
 from clm_ml.timeline import parse_day
 from tests.conftest import make_config, make_shop
@@ -61,7 +61,8 @@ def test_the_rise_is_that_of_those_contacted_over_those_held_out(find):
     assert saved.rates.horizon_days == 90
     assert saved.lines() == [
         "past campaigns show what contacts by email bring back within 30 days of those who have lapsed: +20.0 points "
-        "± 3.9, 200 contacted, 200 held out"
+        "± 3.9, 200 contacted, 200 held out",
+        "what 200 customers answered to them counts too: who came back is likelier to again",
     ]
 
 
@@ -173,6 +174,49 @@ def test_the_ledger_teaches_by_the_share_it_meant_and_the_channel_of_the_play(fi
     assert saved.rates.rates["phone", True] == pytest.approx(0.5)
     unmeant = find((orders, []), in_ledger=assigned(arms, "other", share=0.9, sent_on="2024-06-01"))
     assert unmeant.rates.rates["email", True] != pytest.approx(0.5)
+
+
+def test_an_order_after_a_contact_is_its_own_as_far_as_those_held_out_order_less(find):
+    saved = find(draw((60, 20)))  # contacts add .2; of those held out .1 come anyway
+    answers = saved.rates.answers
+    assert answers.keys() == {("email", True)}, "who ordered lately was in no campaign"
+    told = answers["email", True]
+    assert len(told) == 200, "who was held out answered nothing"
+    assert (told["contacts"] == 1).all()
+    came = pd.Series({f"spring-treatment-{number:03}": (2 / 3 if number < 60 else 0.0) for number in range(200)})
+    pd.testing.assert_series_equal(told["brought_back"], came, check_names=False)
+
+
+def test_contacts_add_up_over_campaigns_and_each_silence_has_its_own(find):
+    first, again = draw((60, 20)), draw((60, 20), sent="2024-10-01", campaign="again")
+    contacts = [(name.replace("again", "spring"), *rest) for name, *rest in again[1]]  # the same people, once more
+    rates = find(first, ([], contacts), day=parse_day("2024-12-31")).rates
+    told = rates.answers["email", True]
+    assert set(told["contacts"]) == {2.0}, "whose last order was 2024-06-20 had lapsed as well, by 2024-10-01"
+    assert told["brought_back"].max() < 1, "nobody answered twice"
+
+
+def test_answers_are_not_looked_at_where_the_config_says_so_nor_where_nothing_is_measured(find):
+    assert find(draw((60, 20)), answer_contacts=0).rates.answers == {}
+    assert find(draw((22, 20))).rates is None
+    lately = draw((10, 40), campaign="summer", last="2024-05-01")  # contacts drove them away
+    assert find(draw((90, 20)), lately).rates.answers.keys() == {("email", True)}
+
+
+def test_what_comes_anyway_is_that_of_those_silent_as_long():
+    silent = np.repeat([100.0, 100.0, 300.0, 300.0], 100)
+    is_contacted = np.tile(np.repeat([True, False], 100), 2)
+    came = np.zeros(400, dtype=bool)
+    came[[0, 200]] = True  # one contacted of either silence
+    came[100:110] = True  # a tenth of those held out for 100 days, none of 300
+    told = brought_back(came, is_contacted, silent, np.full(400, 0.1))
+    assert told[[0, 200]].tolist() == pytest.approx([0.5, 1.0])
+    assert np.delete(told, [0, 200]).sum() == 0
+    few = brought_back(came[50:-50], is_contacted[50:-50], silent[50:-50], np.full(300, 0.1))
+    assert few[150] == pytest.approx(0.1 / (0.1 + 10 / 150)), "fewer than two hundred held out are told together"
+    never = np.where(silent == 300, np.nan, silent)
+    assert brought_back(came, is_contacted, never, np.full(400, 0.1)).tolist() == told.tolist()
+    assert brought_back(came, is_contacted, silent, np.full(400, -0.1)).sum() == 0
 
 
 def test_readers_teach_as_much_more_as_they_read():

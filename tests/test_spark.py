@@ -349,7 +349,9 @@ def test_past_campaigns_show_the_same_save_rate(spark, tmp_path):
             tables = on(engine, plan, **frames)
             found.append(find_saved(tables, tables.complete_until, plan, ledger))
     assert found[0] == found[1]
-    assert found[0].rates is not None
+    answers = [told.rates.answers for told in found]
+    assert answers[0].keys() == answers[1].keys() == {("email", True)}
+    pd.testing.assert_frame_equal(answers[0]["email", True], answers[1]["email", True])
 
 
 # a notebook --------------------------------------------------------------------------------------------------

@@ -87,6 +87,11 @@ class ListPlan(Frozen):
         description="By e-mail, those are the likelier brought back who would open one within so many days, as far as "
         "those they opened tell; 0: all alike.",
     )
+    answer_contacts: Annotated[Whole, Field(ge=0)] = Field(
+        8,
+        description="Once contacts are measured, what a customer answered to as many weighs as much as what everyone "
+        "alike does: who came back after one is the likelier to, who did not the less; 0: all alike.",
+    )
     suppress: Path | None = Field(
         None,
         description="Whom never to list: a text file or CSV of customer ids, e-mail addresses, or SHA-256 hashes of "

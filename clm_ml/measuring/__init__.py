@@ -15,7 +15,7 @@ from clm_ml.measuring.interim import Interim, watch_buyers
 from clm_ml.measuring.intervals import Interval, newcombe, spend_difference, spread_of, z_of
 from clm_ml.measuring.measured import Measured
 from clm_ml.measuring.ratio import Ratio, check_ratio
-from clm_ml.measuring.saving import SaveRate, measure_save_rate
+from clm_ml.measuring.saving import SaveRate, brought_back, measure_save_rate
 from clm_ml.measuring.together import put_together
 from clm_ml.measuring.verdicts import Verdict
 
@@ -34,6 +34,7 @@ __all__ = [
     "Verdict",
     "adjusted_difference",
     "ask_whether_they_differ",
+    "brought_back",
     "check_ratio",
     "compare",
     "count_arm",

@@ -7,9 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["SaveRate", "measure_save_rate"]
+__all__ = ["SaveRate", "brought_back", "measure_save_rate"]
 
 Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+#: Those held out are told apart by silence into as many groups of equal size …
+_GROUPS = 8
+#: … of no fewer than this.
+_FEWEST = 100
 
 
 @dataclass(frozen=True)
@@ -63,3 +69,34 @@ def measure_save_rate(is_contacted: Floats, contacted_share: Floats, beyond: Flo
     error = float(np.sqrt(((reading * (told - rise * reading)) ** 2).sum())) / weight if weight else np.inf
     contacted = int(is_contacted.sum())
     return SaveRate(rise, error, contacted, len(is_contacted) - contacted)
+
+
+def brought_back(came: Bools, is_contacted: Bools, silent_days: Floats, effect: Floats) -> Floats:
+    """Tell how likely a contact caused the order that came after it; 0 where none came, or nobody was contacted.
+
+    What it is expected to cause is held against that and what those held out do anyway who have been silent as long:
+    `effect / (effect + anyway)`, the excess fraction of Greenland and Robins (1988).
+
+    Args:
+        came: who ordered soon after, a row a customer and campaign.
+        is_contacted: or held out.
+        silent_days: since the last order before; NaN counts as the longest silence.
+        effect: expected of the contact; none below zero.
+
+    >>> came, sent = np.array([True, True, False, True, False]), np.array([True, True, True, False, False])
+    >>> brought_back(came, sent, np.zeros(5), np.array([0.5, 0.1, 0.1, 0.5, 0.5])).round(3).tolist()
+    [0.5, 0.167, 0.0, 0.0, 0.0]
+    """
+    silent = np.nan_to_num(silent_days, nan=np.inf)
+    held_out = silent[~is_contacted]
+    groups = max(1, min(_GROUPS, len(held_out) // _FEWEST))
+    edges = np.quantile(held_out, np.arange(1, groups) / groups, method="higher")
+    group = np.searchsorted(edges, silent, side="right")
+    of_group = group[~is_contacted]
+    sizes, orders = (
+        np.bincount(of_group, minlength=groups),
+        np.bincount(of_group, came[~is_contacted], minlength=groups),
+    )
+    anyway = np.divide(orders, sizes, out=np.full(groups, float(came[~is_contacted].mean())), where=sizes > 0)[group]
+    there = came & is_contacted & (effect > 0)
+    return np.divide(effect, effect + anyway, out=np.zeros(len(came)), where=there)

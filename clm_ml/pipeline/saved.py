@@ -17,10 +17,11 @@ from clm_ml.config import Config
 from clm_ml.errors import CampaignError
 from clm_ml.lifecycle import playbook
 from clm_ml.measuring import SaveRate, measure_save_rate
+from clm_ml.pipeline.answers import find_answers
 from clm_ml.pipeline.assigned import Assigned, contacts_of, of_contacts, of_ledger
 from clm_ml.pipeline.outcomes import collect_outcomes
 from clm_ml.pipeline.reading import find_reading
-from clm_ml.ranking import SaveRates
+from clm_ml.ranking import Place, SaveRates
 from clm_ml.snapshot import HELD_OUT
 from clm_ml.tables import Tables
 from clm_ml.timeline import parse_day
@@ -69,6 +70,10 @@ class Saved:
             elif silent != "everybody" and is_used:
                 of = f"within {self.save_days:,} days of those {_SILENT[silent]}"
                 told.append(f"past campaigns show what {by} bring back {of}: {found}")
+        answers = [] if self.rates is None else list(self.rates.answers.values())
+        if answers:
+            customers = pd.concat(answers).index.nunique()
+            told.append(f"what {customers:,} customers answered to them counts too: who came back is likelier to again")
         return told
 
     def facts(self) -> list[dict[str, Any]]:
@@ -121,24 +126,27 @@ def _by_channel(parts: Sequence[pd.DataFrame], config: Config) -> Saved:
     """Measure each channel over all its campaigns; who is not enough for a rate of their own has everybody's."""
     if not parts:
         return Saved()
-    rates, measured = dict[tuple[str | None, bool], float](), dict[tuple[str | None, str], SaveRate]()
+    rates, measured = dict[Place, float](), dict[tuple[str | None, str], SaveRate]()
     days, least_z, warnings = min(config.list.save_days, config.task.horizon_days), config.uplift.least_z, list[str]()
-    for label, rows in pd.concat(parts, ignore_index=True).groupby("channel", dropna=False, sort=True):
+    everyone = pd.concat(parts, ignore_index=True)
+    for label, rows in everyone.groupby("channel", dropna=False, sort=True):
         channel = label if isinstance(label, str) else None
-        everybody = _measure(rows, "saved")
+        everybody = _measure(rows, "saved_beyond")
         if everybody is None:
             continue
         measured[channel, "everybody"] = everybody
         for is_lapsed, words in ((False, "lately"), (True, "lapsed")):
-            own = _measure(rows[rows["is_lapsed"] == is_lapsed], "saved")
+            own = _measure(rows[rows["is_lapsed"] == is_lapsed], "saved_beyond")
             measured |= {} if own is None else {(channel, words): own}
             if everybody.z >= least_z:
                 rates[channel, is_lapsed] = (own or everybody).rise
-        later = _measure(rows, "came_later")
+        later = _measure(rows, "later_beyond")
         if everybody.z >= least_z and later is not None and later.z <= -least_z:
             by = "contacts" if channel is None else f"contacts by {channel}"
             warnings.append(f"some of what {by} brought within {days:,} days they only brought forward: {_FORWARD}")
-    return Saved(SaveRates(rates, config.task.horizon_days) if rates else None, measured, days, tuple(warnings))
+    answers = find_answers(everyone, rates) if config.list.answer_contacts else {}
+    found = SaveRates(rates, config.task.horizon_days, answers) if rates else None
+    return Saved(found, measured, days, tuple(warnings))
 
 
 def _campaigns(tables: Tables, ledger: Ledger, config: Config, day: int) -> Iterator[Past]:
@@ -211,8 +219,10 @@ def _told(came: pd.DataFrame, tables: Tables, config: Config) -> pd.DataFrame:
     is_saved = told["first_order_day"] < told["start_day"] + config.list.save_days
     told["saved"] = told["ordered"].where(is_saved, 0.0)
     told["came_later"] = told["ordered"] - told["saved"]
-    for came_when in ("saved", "came_later"):
-        told[came_when] -= told.groupby(["channel", "is_lapsed"], dropna=False)[came_when].transform("mean")
+    alike = told.groupby(["channel", "is_lapsed"], dropna=False)[["saved", "came_later"]].transform("mean")
+    told = told.assign(
+        saved_beyond=told["saved"] - alike["saved"], later_beyond=told["came_later"] - alike["came_later"]
+    )
     return told.assign(reading=_reading(told, tables, config))
 
 

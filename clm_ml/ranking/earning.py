@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,10 @@ import pandas as pd
 from clm_ml.config import ListPlan
 from clm_ml.lifecycle import Play
 
-__all__ = ["Effects", "SaveRates", "with_profit"]
+__all__ = ["Effects", "Place", "SaveRates", "with_profit"]
+
+#: A channel, and whether who is contacted by it has been silent for a horizon.
+Place = tuple[str | None, bool]
 
 
 @dataclass(frozen=True)
@@ -22,10 +26,13 @@ class SaveRates:
         rates: by channel, and by whether the customer had been silent for a horizon. The channel `None` is that of
             campaigns that do not tell theirs, and holds for every channel that has no rate of its own.
         horizon_days: of the task.
+        answers: what single customers did, in the same places as `rates`: how many `contacts` they had and how many
+            orders these `brought_back`, as far as can be told; by customer_id.
     """
 
-    rates: Mapping[tuple[str | None, bool], float]
+    rates: Mapping[Place, float]
     horizon_days: int
+    answers: Mapping[Place, pd.DataFrame] = field(default_factory=dict, repr=False, compare=False)
 
     def effects(self, scores: pd.DataFrame, channels: pd.Series[str]) -> pd.Series[float]:
         """Give the effect of a contact by a channel on each row; null where no campaign has told.
@@ -35,10 +42,40 @@ class SaveRates:
         >>> rates.effects(scores, pd.Series(["email", "email", "phone"])).tolist()
         [0.04, 0.01, nan]
         """
+        told = pd.Series(np.nan, scores.index)
+        for place, is_there in self._places(scores, channels):
+            told[is_there] = self.rates[place]
+        return told
+
+    def answered(
+        self, effects: pd.Series[float], scores: pd.DataFrame, channels: pd.Series[str], contacts: int
+    ) -> pd.Series[float]:
+        """Let what each customer answered speak beside the effect that is expected of everyone alike.
+
+        The effect is the mean of a beta distribution worth so many `contacts`; with their own, of which some brought
+        them back, it is `(contacts × effect + brought_back) / (contacts + own)`.
+
+        >>> own = pd.DataFrame({"contacts": [2], "brought_back": [0.8]}, index=["back"])
+        >>> rates = SaveRates({(None, True): 0.04}, 90, {(None, True): own})
+        >>> scores = pd.DataFrame({"customer_id": ["back", "new"], "days_since_last_order": [100.0, 100.0]})
+        >>> rates.answered(pd.Series([0.04, 0.04]), scores, pd.Series(["email", "email"]), contacts=8).round(3).tolist()
+        [0.112, 0.04]
+        """
+        told = effects.copy()
+        for place, is_there in self._places(scores, channels):
+            if contacts and place in self.answers:
+                own = self.answers[place].reindex(scores.loc[is_there, "customer_id"]).fillna(0.0).to_numpy()
+                sent, brought_back = own.T
+                told[is_there] = (contacts * told[is_there] + brought_back) / (contacts + sent)
+        return told
+
+    def _places(self, scores: pd.DataFrame, channels: pd.Series[str]) -> Iterator[tuple[Place, pd.Series[bool]]]:
+        """Find which rows each rate is of; a channel without one of its own has that of `None`."""
         is_lapsed = scores["days_since_last_order"].astype(np.float64) >= self.horizon_days
-        places = zip(channels, is_lapsed, strict=True)
-        told = [self.rates.get((channel, lapsed), self.rates.get((None, lapsed))) for channel, lapsed in places]
-        return pd.Series(told, index=scores.index, dtype=np.float64)
+        for channel, lapsed in product(channels.unique(), (False, True)):
+            place = (channel, lapsed) if (channel, lapsed) in self.rates else (None, lapsed)
+            if place in self.rates:
+                yield place, (channels.isna() if pd.isna(channel) else channels.eq(channel)) & is_lapsed.eq(lapsed)
 
 
 @dataclass(frozen=True)
@@ -85,6 +122,8 @@ def _effects(
     if known.reading is not None:
         likelier = scores["customer_id"].map(known.reading).fillna(1.0).where(channels.eq("email"), 1.0)
         effect = (effect * likelier).clip(upper=1.0)
+    if known.save_rates is not None:
+        effect = known.save_rates.answered(effect, scores, channels, plan.answer_contacts)
     if known.uplift is not None:
         proved = scores["customer_id"].map(known.uplift).astype(np.float64)
         effect, ranked_by = proved.fillna(effect), ranked_by.where(proved.isna(), "expected profit (proved uplift)")
