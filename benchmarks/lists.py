@@ -36,7 +36,7 @@ from clm_ml.pipeline.outcomes import collect_outcomes
 from clm_ml.pipeline.permission import find_consent
 from clm_ml.pipeline.reading import find_reading
 from clm_ml.pipeline.saved import find_saved
-from clm_ml.ranking import Effects, find_refusals, rank_customers
+from clm_ml.ranking import Effects, Permits, find_refusals, rank_customers
 from clm_ml.snapshot import prepare, take_snapshot
 from clm_ml.tables import Tables, read_tables
 
@@ -76,8 +76,7 @@ class Shop:
         people = pd.read_parquet(kept)
         tables.engine.close()
         people["true_profit"] = true_profit(people, home, self.config)
-        who = {"consent": self.consent, "plays": playbook(self.config)}
-        told = find_refusals(people, self.config.list, **who)
+        told = find_refusals(people, self.config.list, Permits(consent=self.consent), plays=playbook(self.config))
         may_be = ~told[["no consent", "objects to profiling", "no consent to the channel", "never ordered"]].any(axis=1)
         self.people = people[may_be].reset_index(drop=True)
 
@@ -207,9 +206,9 @@ def listed(shop: Shop, budget: float, known: Sequence[str]) -> tuple[int, float]
     plan = shop.config.list.model_copy(update={"budget": budget, **keys})
     reading = shop.reading if "reading" in known else None
     rates = shop.saved.rates if "saved" in known else None
-    effects, plays = Effects(reading, rates), playbook(shop.config)
+    effects, plays, permits = Effects(reading, rates), playbook(shop.config), Permits(consent=shop.consent)
     try:
-        ranked = rank_customers(shop.people, plan, consent=shop.consent, plays=plays, effects=effects).customers
+        ranked = rank_customers(shop.people, plan, permits, plays=plays, effects=effects).customers
     except CampaignError:
         return 0, 0.0
     truth = shop.people.set_index("customer_id")["true_profit"]

@@ -21,8 +21,8 @@ from clm_ml.pipeline.favourites import find_favourite_categories
 from clm_ml.pipeline.programme import find_fatigued, find_held_back
 from clm_ml.pipeline.promising import promise, smallest_share
 from clm_ml.pipeline.reading import find_reading, reading_of
-from clm_ml.pipeline.suppressing import Suppressed
 from clm_ml.plots import plot_list
+from clm_ml.ranking import Permits
 from clm_ml.tables import read_tables
 from clm_ml.timeline import parse_day
 from clm_ml.uplift import BOX_KIND, Gate, learn_uplift, save_uplift
@@ -385,5 +385,5 @@ def test_nobody_is_asked_what_uplift_proves_of_them_who_has_not_said_yes_to_the_
     monkeypatch.setattr(listing, "find_effects", lambda _, ids, *__: asked.extend(ids))
     scores = pd.DataFrame({"customer_id": ["yes", "no", "other"], "segment": ["at_risk", "at_risk", "champion"]})
     consent = pd.DataFrame({"customer_id": ["yes", "no", "other"], "contact_email": [True, False, True]})
-    listing._proved(shop.folder, [scores], DAY, None, shop.config(), Suppressed(), consent)
+    listing._proved(shop.folder, [scores], DAY, None, shop.config(), Permits(consent=consent))
     assert asked == ["yes"]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from clm_ml.config import ListPlan
 from clm_ml.errors import CampaignError
 from clm_ml.lifecycle import playbook
-from clm_ml.ranking import Effects, SaveRates, find_refusals, rank_customers, refusing
+from clm_ml.ranking import Effects, Permits, SaveRates, find_refusals, rank_customers, refusing
 from clm_ml.segments import SEGMENTS
 
 PLAN = ListPlan(budget=2.0, contact_cost=1.0, margin=0.5, assumed_save_rate=0.1)
@@ -51,7 +51,7 @@ def test_each_customer_falls_away_once_at_the_first_step_that_applies():
             "may_profile": [None, True, True, False, True, True, True, True],
         }
     )
-    ranked = rank_customers(scores, PLAN, suppressed=["suppressed"], consent=consent, reserved=["reserved"])
+    ranked = rank_customers(scores, PLAN, Permits(suppressed=["suppressed"], consent=consent, reserved=["reserved"]))
     assert ranked.customers["customer_id"].tolist() == ["in"]
     assert ranked.dropped == {
         "suppressed": 1,
@@ -80,7 +80,7 @@ def test_members_stay_but_for_suppression_and_consent():
         ("member", "champion", 0.1, 1.0), ("gone", "champion", 0.1, 1.0), ("new", "at_risk", 0.9, 100.0),
         ("newer", "at_risk", 0.9, 90.0),
     )  # fmt: skip
-    ranked = rank_customers(scores, PLAN, suppressed=["gone"], members=["member", "gone"])
+    ranked = rank_customers(scores, PLAN, Permits(suppressed=["gone"], members=["member", "gone"]))
     assert set(ranked.customers["customer_id"]) == {"member", "new"}  # the member's place is paid for
 
 
@@ -147,7 +147,7 @@ def test_consent_is_a_yes_whatever_the_frame_it_comes_in(dtype):
     scores = scored(*((customer, "at_risk", 0.9, 100.0) for customer in ("yes", "no", "null", "missing")))
     said = {"yes": True, "no": False, "null": False if dtype == "bool" else None}
     consent = pd.DataFrame({"customer_id": list(said), "may_contact": pd.Series(list(said.values()), dtype=dtype)})
-    ranked = rank_customers(scores, PLAN, consent=consent)
+    ranked = rank_customers(scores, PLAN, Permits(consent=consent))
     assert ranked.customers["customer_id"].tolist() == ["yes"]
     assert ranked.dropped["no consent"] == 3
 
@@ -157,14 +157,14 @@ def test_an_objection_to_profiling_is_a_no_and_silence_is_none(dtype):
     scores = scored(*((customer, "at_risk", 0.9, 100.0) for customer in ("yes", "no", "null", "missing")))
     claims = pd.Series([True, False, None], dtype=dtype)
     consent = pd.DataFrame({"customer_id": ["yes", "no", "null"], "may_profile": claims})
-    ranked = rank_customers(scores, PLAN.model_copy(update={"budget": 9.0}), consent=consent)
+    ranked = rank_customers(scores, PLAN.model_copy(update={"budget": 9.0}), Permits(consent=consent))
     assert ranked.customers["customer_id"].tolist() == ["missing", "null", "yes"]
     assert ranked.dropped["objects to profiling"] == 1
     assert "no consent" not in ranked.dropped
 
 
 def test_a_shop_that_keeps_no_consent_loses_nobody_for_it():
-    ranked = rank_customers(scored(("a", "at_risk", 0.9, 100.0)), PLAN, consent=None)
+    ranked = rank_customers(scored(("a", "at_risk", 0.9, 100.0)), PLAN, Permits(consent=None))
     assert not {"no consent", "objects to profiling"} & set(ranked.dropped)
 
 
@@ -177,13 +177,13 @@ def test_a_member_who_withdraws_consent_is_left_out():
             "may_profile": [True, True, False],
         }
     )
-    ranked = rank_customers(scores, PLAN, consent=consent, members=["in", "out", "objects"])
+    ranked = rank_customers(scores, PLAN, Permits(consent=consent, members=["in", "out", "objects"]))
     assert ranked.customers["customer_id"].tolist() == ["in"]
 
 
 def test_members_stay_beyond_the_budget_and_leave_room_for_nobody_else():
     scores = scored(*((customer, "at_risk", 0.9, 100.0) for customer in ("m1", "m2", "m3", "new")))
-    ranked = rank_customers(scores, PLAN, members=["m1", "m2", "m3"], reserved=["m1"])
+    ranked = rank_customers(scores, PLAN, Permits(members=["m1", "m2", "m3"], reserved=["m1"]))
     assert ranked.customers["customer_id"].tolist() == ["m1", "m2", "m3"]
     assert ranked.dropped["over the budget"] == 1
 
@@ -208,7 +208,7 @@ def test_a_dearer_contact_lowers_the_profit_and_takes_more_of_the_budget():
 
 def test_every_step_that_leaves_somebody_out_is_told_not_only_the_first():
     scores = scored(("a", "champion", 0.5, 100.0), ("b", "at_risk", 0.5, 100.0), ("v", "loyal_visitor", None, None))
-    told = find_refusals(scores, PLAN, suppressed={"a"}, reserved={"a", "b"}, members={"b"})
+    told = find_refusals(scores, PLAN, Permits(suppressed={"a"}, reserved={"a", "b"}, members={"b"}))
     assert {row: [step for step in told if told.loc[row, step]] for row in told.index} == {
         0: ["suppressed", "other segment", "in another live campaign"],
         1: [],  # a member stays
@@ -244,7 +244,7 @@ def test_whom_the_list_may_not_hold_is_neither_on_it_nor_scored_for_it(drawn):
         try:
             listed = rank_customers(
                 scored(*((who, "at_risk", risk, 500.0) for who, risk in zip(ids, churn, strict=True))),
-                PLAN.model_copy(update={"budget": 99.0}), consent=consent, **chosen,
+                PLAN.model_copy(update={"budget": 99.0}), Permits(consent=consent, **chosen),
             ).customers["customer_id"]  # fmt: skip
         except CampaignError:
             listed = []
@@ -279,7 +279,7 @@ def test_a_full_channel_is_passed_over_and_told_apart_from_the_budget():
 
 def test_members_fill_their_channel_before_others():
     scores = scored(("best", "at_risk", 0.9, 400.0), ("old", "at_risk", 0.9, 100.0), ("call", "cannot_lose", 0.9, 90.0))
-    ranked = rank_customers(scores, planned(capacity={"email": 1}), members=["old"])
+    ranked = rank_customers(scores, planned(capacity={"email": 1}), Permits(members=["old"]))
     assert ranked.customers["customer_id"].tolist() == ["old", "call"]
     assert ranked.dropped["over the capacity"] == 1
 
@@ -289,7 +289,9 @@ def test_the_fatigued_and_the_universal_holdout_fall_away_and_are_told():
         *((customer, "at_risk", 0.9, 100.0) for customer in ("in", "tired", "held", "member", "held member"))
     )
     who = {"members": ["member", "held member"], "fatigued": ["tired", "member"]}
-    ranked = rank_customers(scores, planned(), **who, is_held_back=lambda customer: customer.startswith("held"))
+    ranked = rank_customers(
+        scores, planned(), Permits(**who, is_held_back=lambda customer: customer.startswith("held"))
+    )
     assert ranked.customers["customer_id"].tolist() == ["in", "member"]
     assert (ranked.dropped["fatigued"], ranked.dropped["universal holdout"]) == (1, 2)
     assert ranked.programme["customer_id"].tolist() == ["in", "held", "member", "held member"]
@@ -344,7 +346,7 @@ def test_who_has_not_said_yes_to_profiling_is_not_listed_for_what_they_become():
     said = {"yes": True, "no": False, "silent": None}
     claims = [said[customer.split()[0]] for customer in scores["customer_id"]]
     consent = pd.DataFrame({"customer_id": scores["customer_id"], "may_profile": claims})
-    ranked = rank_customers(scores, planned(), consent=consent)
+    ranked = rank_customers(scores, planned(), Permits(consent=consent))
     assert sorted(ranked.customers["customer_id"]) == ["silent at_risk", "yes at_risk", "yes champion"]
     assert (ranked.dropped["objects to profiling"], ranked.dropped["other segment"]) == (2, 1)
 
@@ -354,7 +356,7 @@ def test_a_list_for_the_lapsed_holds_nobody_who_has_ordered_since():
         *((name, "at_risk", 0.9, 100.0) for name in ("old", "edge", "new", "member")), ("v", "at_risk", None, 1.0)
     )
     scores["days_since_last_order"] = pd.array([200, 90, 89, 3, None], dtype="Int64")
-    ranked = rank_customers(scores, planned(silent_days=90), members=["member"])
+    ranked = rank_customers(scores, planned(silent_days=90), Permits(members=["member"]))
     assert sorted(ranked.customers["customer_id"]) == ["edge", "member", "old"]
     assert (ranked.dropped["ordered lately"], ranked.dropped["never ordered"]) == (1, 1)
     assert "ordered lately" not in rank_customers(scores, planned()).dropped
@@ -471,18 +473,18 @@ def test_whoever_has_not_said_yes_to_the_channel_of_their_play_is_left_out():
         },
         dtype=object,
     )
-    ranked = rank_customers(scores, planned(), consent=consent, members=["no"])
+    ranked = rank_customers(scores, planned(), Permits(consent=consent, members=["no"]))
     assert set(ranked.customers["customer_id"]) == {"yes", "called"}
     assert ranked.dropped["no consent to the channel"] == 4, "members as well"
     assert "no consent" not in ranked.dropped, "nobody is asked about contact as such"
-    by_email_only = rank_customers(scores, planned(), consent=consent.drop(columns="contact_phone"))
+    by_email_only = rank_customers(scores, planned(), Permits(consent=consent.drop(columns="contact_phone")))
     assert {"called", "uncalled"} <= set(by_email_only.customers["customer_id"]), "calls are not asked about"
 
 
 def test_the_profits_of_all_who_may_be_contacted_are_told_in_the_order_of_the_budget():
     scores = scored(("a", "at_risk", 0.5, 100.0), ("b", "at_risk", 0.5, 200.0), ("no", "at_risk", 0.5, 8.0))
     others = scored(("c", "champion", 0.5, 900.0), ("s", "at_risk", 0.5, 900.0))
-    ranked = rank_customers([scores, others], PLAN.model_copy(update={"budget": 1.0}), suppressed=["s"])
+    ranked = rank_customers([scores, others], PLAN.model_copy(update={"budget": 1.0}), Permits(suppressed=["s"]))
     assert ranked.profits.tolist() == pytest.approx([4.0, 1.5, -0.8])
     assert ranked.customers["customer_id"].tolist() == ["b"]
 
@@ -526,7 +528,7 @@ def test_no_list_exceeds_anything_or_holds_anybody_who_must_not_be_on_it(drawn, 
     who = {name: flagged[name] for name in ("suppressed", "reserved", "fatigued")} | {"members": flagged["member"]}
     try:
         ranked = rank_customers(
-            scores, plan, consent=consent, plays=plays, is_held_back=flagged["held back"].__contains__, **who
+            scores, plan, Permits(consent=consent, is_held_back=flagged["held back"].__contains__, **who), plays=plays
         )
     except CampaignError:
         return

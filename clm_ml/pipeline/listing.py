@@ -25,7 +25,7 @@ from clm_ml.pipeline.reading import find_reading
 from clm_ml.pipeline.saved import Saved, find_saved
 from clm_ml.pipeline.suppressing import Suppressed, find_suppressed
 from clm_ml.plots import plot_list
-from clm_ml.ranking import Effects, Floats, Ranked, find_barred, find_wanted, give_away, rank_customers
+from clm_ml.ranking import Effects, Floats, Permits, Ranked, find_barred, find_wanted, give_away, rank_customers
 from clm_ml.tables import Forgotten, Tables, read_forgotten
 from clm_ml.timeline import parse_day
 
@@ -141,23 +141,20 @@ def find_candidates(
     `scores` gives the frames anew each time it is called: they are gone through once more where uplift is asked.
     """
     suppressed, consent, members = find_suppressed(config, tables), find_consent(tables), ledger.arms(campaign)
-    scores = _of_others(scores, read_forgotten(config))
-    proved = Proved() if uplift is None else _proved(uplift, scores(), as_of, tables, config, suppressed, consent)
-    day = parse_day(as_of)
-    saved = find_saved(tables, day, config, ledger)
-    effects = Effects(find_reading(tables, day, config.list.read_days), saved.rates, proved.effects)
-    ranked = rank_customers(
-        scores(),
-        config.list,
+    permits = Permits(
         suppressed=suppressed.customers,
         consent=consent,
         reserved=ledger.reserved(campaign, as_of),
         fatigued=find_fatigued(ledger, config.list, campaign, as_of),
         members=members,
-        effects=effects,
         is_held_back=find_held_back(ledger, config.list, members),
-        plays=playbook(config),
     )
+    scores = _of_others(scores, read_forgotten(config))
+    proved = Proved() if uplift is None else _proved(uplift, scores(), as_of, tables, config, permits)
+    day = parse_day(as_of)
+    saved = find_saved(tables, day, config, ledger)
+    effects = Effects(find_reading(tables, day, config.list.read_days), saved.rates, proved.effects)
+    ranked = rank_customers(scores(), config.list, permits, effects=effects, plays=playbook(config))
     is_asked = consent is not None and "may_contact" in consent.columns
     warnings = [] if is_asked else ["consent is not checked: no table of customers maps may_contact."]
     if suppressed.rows and not ranked.dropped.get("suppressed"):
@@ -178,14 +175,13 @@ def _proved(
     day: str,
     tables: Tables,
     config: Config,
-    suppressed: Suppressed,
-    consent: pd.DataFrame | None,
+    permits: Permits,
 ) -> Proved:
     """Find what uplift proves of those whom the list is for; nobody is asked about whom no list may hold."""
     ids = []
     for part in scores:
-        barred = find_barred(part, playbook(config), suppressed=suppressed.customers, consent=consent)
-        wanted = find_wanted(part, config.list, consent) & ~barred.any(axis=1)
+        barred = find_barred(part, playbook(config), permits)
+        wanted = find_wanted(part, config.list, permits) & ~barred.any(axis=1)
         ids.append(part.loc[wanted, "customer_id"])
     return find_effects(uplift, pd.concat(ids, ignore_index=True), day, tables, config)
 

@@ -11,7 +11,7 @@ import pandas as pd
 from clm_ml.config import Config
 from clm_ml.errors import CampaignError
 from clm_ml.pipeline.suppressing import find_suppressed
-from clm_ml.ranking import find_forbidden
+from clm_ml.ranking import Permits, find_forbidden
 from clm_ml.snapshot import Prepared, take_snapshot
 from clm_ml.tables import Tables
 
@@ -40,12 +40,11 @@ def find_permitted(config: Config, prepared: Prepared, day: int) -> tuple[nw.Laz
         CampaignError: if that is nobody.
     """
     tables = prepared.tables
-    suppressed, consent = find_suppressed(config, tables).customers, find_consent(tables)
-    consent = None if consent is None else consent.set_index("customer_id")  # once, for all batches
+    permits = Permits(find_suppressed(config, tables).customers, find_consent(tables))
     permitted, others = list[pd.DataFrame](), Counter[str]()
     for batch in tables.engine.batches(take_snapshot(prepared, day).customer_ids()):
         known = batch.to_pandas()
-        falls = find_forbidden(known["customer_id"], suppressed=suppressed, consent=consent)
+        falls = find_forbidden(known["customer_id"], permits)
         others.update({str(step): int(count) for step, count in (falls & (falls.cumsum(axis=1) == 1)).sum().items()})
         permitted.append(known[~falls.any(axis=1)])
     who = pd.concat(permitted, ignore_index=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,7 +39,7 @@ from clm_ml.pipeline.scores import SCORES, bare_schema, open_scores
 from clm_ml.pipeline.scoring import find_model, find_same_model, refuse_other_task
 from clm_ml.pipeline.suppressing import find_suppressed
 from clm_ml.progress import Progress, silent
-from clm_ml.ranking import find_refusals
+from clm_ml.ranking import Permits, find_refusals
 from clm_ml.snapshot import Prepared, prepare, take_snapshot
 from clm_ml.tables import Tables, read_customer, refuse_unknown
 from clm_ml.timeline import date_of, parse_day
@@ -165,13 +164,15 @@ def _view(
     with open_ledger(config.path(config.list.ledger), only_look=True) as ledger:
         assigned = ledger.of(customer_id)
         day = date_of(known.as_of).isoformat()
-        live = {
-            "reserved": ledger.reserved(None, day),
-            "fatigued": find_fatigued(ledger, config.list, None, day),
-            "is_held_back": find_held_back(ledger, config.list),
-        }
+        permits = Permits(
+            suppressed=find_suppressed(config, tables).customers,
+            consent=find_consent(tables),
+            reserved=ledger.reserved(None, day),
+            fatigued=find_fatigued(ledger, config.list, None, day),
+            is_held_back=find_held_back(ledger, config.list),
+        )
     play = None if scores is None else playbook(config)[scores["segment"]]
-    permission = _permission(seen, customer_id, scores, live)
+    permission = _permission(seen, customer_id, scores, permits)
     mapped, meanings = seen.mapped, tables.meanings
     return CustomerView(
         customer_id=customer_id,
@@ -219,20 +220,13 @@ def _first(frame: pd.DataFrame) -> dict[str, Any]:
     return row
 
 
-def _permission(seen: _Seen, customer_id: str, scores: dict[str, Any] | None, live: Mapping[str, Any]) -> Permission:
+def _permission(seen: _Seen, customer_id: str, scores: dict[str, Any] | None, permits: Permits) -> Permission:
     """Ask the steps of ranking what speaks against this customer; without scores only those that need none."""
     config = seen.config
     needed = ("segment", "churn_probability", "expected_value_if_ordering", "days_since_last_order")
     unknown: dict[str, Any] = dict.fromkeys(needed)
     row = pd.DataFrame([unknown | (scores or {}) | {"customer_id": customer_id}])
-    steps = find_refusals(
-        row,
-        config.list,
-        suppressed=find_suppressed(config, seen.tables).customers,
-        consent=find_consent(seen.tables),
-        plays=playbook(config),
-        **live,
-    )
+    steps = find_refusals(row, config.list, permits, plays=playbook(config))
     told = [str(step) for step in steps if steps[step].iloc[0]]
     need_scores = (
         () if scores is not None else ("never ordered", "other segment", "ordered lately", "not worth the contact")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ from clm_ml.errors import CampaignError
 from clm_ml.lifecycle import Play, playbook
 from clm_ml.model import BECOMES
 from clm_ml.ranking.earning import Effects, with_profit
-from clm_ml.ranking.permitting import among
+from clm_ml.ranking.permitting import Permits, among
 from clm_ml.ranking.refusing import UNIVERSAL, WORTH, find_predicted, find_refusals
 from clm_ml.ranking.taking import give_away, in_order, take
 
@@ -50,14 +50,9 @@ class Ranked:
 def rank_customers(
     scores: pd.DataFrame | Iterable[pd.DataFrame],
     plan: ListPlan,
+    permits: Permits | None = None,
     *,
-    suppressed: Iterable[str] = (),
-    consent: pd.DataFrame | None = None,
-    reserved: Iterable[str] = (),
-    fatigued: Iterable[str] = (),
-    members: Iterable[str] = (),
     effects: Effects | None = None,
-    is_held_back: Callable[[str], bool] | None = None,
     plays: Mapping[str, Play] | None = None,
 ) -> Ranked:
     """Rank by expected profit, `effect × margin × amount of an order − contact cost`.
@@ -74,17 +69,8 @@ def rank_customers(
         scores: one row a customer, as a scores box has them; or many such frames, of which only those who are left
             are held.
         plan: whom the list may hold, what it may cost, what it assumes.
-        suppressed: customers never to list.
-        consent: `customer_id`, and `may_contact`, `may_profile` and consent by channel (`contact_email`) where they are
-            known; whoever has not said yes to contact or to the channel of their play, or has said no to profiling, is
-            left out; whoever has not said yes to profiling is not listed for what they are likely to become. None: the
-            shop keeps no consent, and nobody is left out for it.
-        reserved: customers in another campaign that is still going on.
-        fatigued: customers whom other campaigns have contacted lately, or often enough.
-        members: customers who are in this campaign already: they stay, but for suppression, consent and the universal
-            holdout.
+        permits: whom the list may hold, and who is on it already; they forbid nobody, if not given.
         effects: what is known of what a contact does; nothing, if not given.
-        is_held_back: says of a customer_id whether it is in the universal holdout; nobody is, if not given.
         plays: what to do with each segment, by which channel, and what its contact costs where that is not
             `plan.contact_cost`; the playbook as it comes, if not given.
 
@@ -92,18 +78,16 @@ def rank_customers(
         CampaignError: if nobody is left, saying where they went.
     """
     kept, offered, dropped, plays = [], [], Counter[str](), plays or playbook()
-    known = effects or Effects()
-    consent = None if consent is None else consent.set_index("customer_id")  # once, for all frames
-    who = {"suppressed": set(suppressed), "reserved": set(reserved), "fatigued": set(fatigued), "members": set(members)}
+    permits, known = permits or Permits(), effects or Effects()
     for part in [scores] if isinstance(scores, pd.DataFrame) else scores:
-        falls = find_refusals(part, plan, consent=consent, plays=plays, effects=known, is_held_back=is_held_back, **who)
+        falls = find_refusals(part, plan, permits, effects=known, plays=plays)
         is_first = falls & (falls.cumsum(axis=1) == 1)
         dropped.update({str(step): int(count) for step, count in is_first.sum().items()})
         may_be = ~falls.drop(columns=[WORTH, UNIVERSAL], errors="ignore").any(axis=1)
         told = with_profit(part[may_be], plan, plays, known)
         told = told.assign(
-            is_member=among(told["customer_id"], who["members"]),
-            is_predicted=find_predicted(told, plan, consent),
+            is_member=among(told["customer_id"], permits.members),
+            is_predicted=find_predicted(told, plan, permits),
             is_held_back=falls.loc[may_be, UNIVERSAL] if UNIVERSAL in falls else False,
         )
         offered.append(told[["expected_profit", "contact_cost"]])
