@@ -15,6 +15,16 @@ from typing import Any
 import pandas as pd
 
 from clm_ml.campaign.arms import CONTACT, HOLDOUT, UNIVERSAL
+from clm_ml.campaign.kept import (
+    ASSIGNMENTS,
+    COLUMNS,
+    COUNTED,
+    FORGOTTEN,
+    ODD_ASSIGNMENTS,
+    ODD_FORGOTTEN,
+    PRUNED,
+    WITH_PLAYS,
+)
 from clm_ml.engine import BATCH_ROWS
 from clm_ml.errors import CampaignError
 
@@ -22,50 +32,7 @@ __all__ = ["Ledger", "open_ledger"]
 
 _WAIT_SECONDS = 30.0
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS assignments (
-    campaign TEXT NOT NULL, customer_id TEXT NOT NULL, arm TEXT NOT NULL, share REAL NOT NULL, stratum TEXT NOT NULL,
-    rank INTEGER NOT NULL, score REAL NOT NULL, ranked_by TEXT NOT NULL, assigned_at TEXT NOT NULL,
-    sent_on TEXT NOT NULL, horizon_days INTEGER NOT NULL, delete_after TEXT NOT NULL, play INTEGER NOT NULL DEFAULT 1,
-    PRIMARY KEY (campaign, customer_id)
-) WITHOUT ROWID
-"""
-# Ledgers from before plays were compared: everybody had the first.
-_WITH_PLAYS = "ALTER TABLE assignments ADD COLUMN play INTEGER NOT NULL DEFAULT 1"
-_PRUNED = """
-CREATE TABLE IF NOT EXISTS pruned (
-    campaign TEXT NOT NULL, arm TEXT NOT NULL, customers INTEGER NOT NULL, pruned_on TEXT NOT NULL,
-    PRIMARY KEY (campaign, arm)
-) WITHOUT ROWID
-"""
-_FORGOTTEN = """
-CREATE TABLE IF NOT EXISTS forgotten (
-    campaign TEXT NOT NULL, arm TEXT NOT NULL, share REAL NOT NULL, sent_on TEXT NOT NULL,
-    horizon_days INTEGER NOT NULL, delete_after TEXT NOT NULL, customers INTEGER NOT NULL,
-    PRIMARY KEY (campaign, arm, share, sent_on, horizon_days, delete_after)
-) WITHOUT ROWID
-"""
-#: What is remembered of whoever was forgotten: to which arm how many were assigned, and for how long that counts.
-_COUNTED = "campaign, arm, share, sent_on, horizon_days, delete_after"
 _THEIRS = "assignments WHERE customer_id IN (SELECT value FROM json_each(?))"
-#: What no export writes: SQLite keeps values of any type in a column of any other.
-_NEVER_WRITTEN = f"""
-typeof(campaign) <> 'text' OR arm NOT IN ('{CONTACT}', '{HOLDOUT}') OR typeof(share) NOT IN ('real', 'integer')
-OR share NOT BETWEEN 0 AND 1
-OR sent_on IS NOT date(sent_on, '0 days') OR delete_after IS NOT date(delete_after, '0 days')
-OR typeof(horizon_days) <> 'integer' OR date(sent_on, horizon_days || ' days') IS NULL
-"""
-_ODD_ASSIGNMENTS = f"""
-{_NEVER_WRITTEN} OR typeof(customer_id) <> 'text' OR typeof(stratum) <> 'text' OR typeof(rank) <> 'integer'
-OR typeof(score) NOT IN ('real', 'integer') OR typeof(ranked_by) <> 'text'
-OR assigned_at IS NOT date(assigned_at, '0 days')
-OR typeof(play) <> 'integer'
-"""
-_ODD_FORGOTTEN = f"{_NEVER_WRITTEN} OR typeof(customers) <> 'integer' OR customers < 0"
-COLUMNS = (
-    "campaign", "customer_id", "arm", "share", "stratum", "rank", "score", "ranked_by", "assigned_at", "sent_on",
-    "horizon_days", "delete_after", "play",
-)  # fmt: skip
 
 
 class Ledger:
@@ -188,7 +155,7 @@ class Ledger:
         self._connection.execute("PRAGMA secure_delete = ON")
         with self._connection:
             self._connection.execute("BEGIN IMMEDIATE")
-            self._connection.execute(_PRUNED)
+            self._connection.execute(PRUNED)
             terms = self.terms()
             for name in terms.loc[(terms["goes_on"] <= day) & terms["campaign"].isin(campaigns), "campaign"]:
                 self._connection.execute(
@@ -215,10 +182,10 @@ class Ledger:
         people = (json.dumps([*customer_ids]),)
         with self._connection:
             self._connection.execute("BEGIN IMMEDIATE")
-            self._connection.execute(_FORGOTTEN)
+            self._connection.execute(FORGOTTEN)
             self._connection.execute(
-                f"INSERT INTO forgotten SELECT {_COUNTED}, count(*) FROM {_THEIRS} GROUP BY {_COUNTED} "
-                f"ON CONFLICT ({_COUNTED}) DO UPDATE SET customers = customers + excluded.customers",
+                f"INSERT INTO forgotten SELECT {COUNTED}, count(*) FROM {_THEIRS} GROUP BY {COUNTED} "
+                f"ON CONFLICT ({COUNTED}) DO UPDATE SET customers = customers + excluded.customers",
                 people,
             )
             self._connection.execute(f"DELETE FROM {_THEIRS}", people)
@@ -232,12 +199,12 @@ class Ledger:
 
     def _counted(self) -> str:
         """Give everyone ever assigned, a row or several of them a row, as a query."""
-        rows = f"SELECT {_COUNTED}, 1 AS customers FROM assignments"
-        return f"{rows} UNION ALL SELECT {_COUNTED}, customers FROM forgotten" if self._has("forgotten") else rows
+        rows = f"SELECT {COUNTED}, 1 AS customers FROM assignments"
+        return f"{rows} UNION ALL SELECT {COUNTED}, customers FROM forgotten" if self._has("forgotten") else rows
 
     def count_never_written(self) -> int:
         """Count the rows that no export and no forgetting has written as they are."""
-        odd = {"assignments": _ODD_ASSIGNMENTS, "forgotten": _ODD_FORGOTTEN}
+        odd = {"assignments": ODD_ASSIGNMENTS, "forgotten": ODD_FORGOTTEN}
         counts = (f"SELECT count(*) FROM {table} WHERE {rows}" for table, rows in odd.items() if self._has(table))
         return sum(int(self._connection.execute(count).fetchone()[0]) for count in counts)
 
@@ -287,9 +254,9 @@ def open_ledger(path: Path, *, only_look: bool = False) -> Iterator[Ledger]:
     """
     try:
         with closing(sqlite3.connect(_place(path, only_look), timeout=_WAIT_SECONDS)) as connection:
-            connection.execute(_SCHEMA)
+            connection.execute(ASSIGNMENTS)
             if "play" not in (column for _, column, *_ in connection.execute("PRAGMA table_info(assignments)")):
-                connection.execute(_WITH_PLAYS)
+                connection.execute(WITH_PLAYS)
             ledger = Ledger(connection)
             if odd := ledger.count_never_written():
                 raise _unusable(path, f"rows that were altered: {odd:,}; restore it")

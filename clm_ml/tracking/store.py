@@ -1,9 +1,7 @@
-"""Keeps runs and the registry in MLflow's store; imports it only when it is used, since that takes seconds."""
+"""Keeps runs and registered models in MLflow's store, and fetches a model's box again."""
 
 from __future__ import annotations
 
-import logging
-import os
 import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,14 +11,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from clm_ml.artifacts import whole_file
 from clm_ml.config import Config
-from clm_ml.errors import ArtifactError, ConfigError, ModelError
+from clm_ml.errors import ModelError
 from clm_ml.model import BECOMES, QUANTILES
+from clm_ml.tracking.opening import SQLITE, is_not_there, open_store, placed, without_secrets
 
 __all__ = ["OUTPUTS", "Run", "Tracked", "fetch_box", "log_backtest", "log_run"]
 
-_SQLITE = "sqlite:///"
 #: The folder of a registered model in which MLflow keeps what was logged with it.
 _BOX = "data"
 
@@ -89,7 +86,7 @@ def log_run(config: Config, run: Run, alias: str) -> Tracked:
     Raises:
         ConfigError: if the store cannot be used.
     """
-    with _mlflow(config) as mlflow:
+    with open_store(config) as mlflow:
         experiment = _experiment(mlflow, config)
         with mlflow.start_run(experiment_id=experiment, run_name=run.name) as started:
             mlflow.log_params(dict(run.params))
@@ -126,7 +123,7 @@ def log_backtest(config: Config, figures: Mapping[str, Any], plots: Mapping[str,
     Raises:
         ConfigError: if the store cannot be used.
     """
-    with _mlflow(config) as mlflow:
+    with open_store(config) as mlflow:
         experiment = _experiment(mlflow, config)
         days = [judged["as_of"] for judged in figures["as_ofs"]]
         with mlflow.start_run(experiment_id=experiment, run_name=f"{config.project} backtest {days[-1]}") as parent:
@@ -159,12 +156,12 @@ def fetch_box(config: Config, uri: str) -> Path:
         ConfigError: if the store cannot be used.
     """
     missing = ModelError(
-        f"there is no model {uri} in {_without_secrets(config.tracking.uri)}; "
+        f"there is no model {uri} in {without_secrets(config.tracking.uri)}; "
         "train one first, or name a model box with --model."
     )
-    if _is_not_there(config):  # MLflow would make it, which takes seconds, only to find nothing in it
+    if is_not_there(config):  # MLflow would make it, which takes seconds, only to find nothing in it
         raise missing
-    with _mlflow(config) as mlflow:
+    with open_store(config) as mlflow:
         mlflow.search_registered_models(max_results=1)  # a store that cannot be used is told apart from an empty one
         try:
             folder = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri))
@@ -206,10 +203,10 @@ def _experiment(mlflow: Any, config: Config) -> str:
     known = mlflow.get_experiment_by_name(name)
     if known is not None:
         return str(known.experiment_id)
-    beside, uri = None, _placed(config)
-    if uri.startswith(_SQLITE):
+    beside, uri = None, placed(config)
+    if uri.startswith(SQLITE):
         folder = re.sub(r"[^\w. -]|^[. ]+", "_", name)  # a name with a slash or dots would lead out of it
-        beside = (Path(uri.removeprefix(_SQLITE)).parent / "mlartifacts" / folder).as_uri()
+        beside = (Path(uri.removeprefix(SQLITE)).parent / "mlartifacts" / folder).as_uri()
     with _unless_there(mlflow):
         return str(mlflow.create_experiment(name, artifact_location=beside))
     return str(mlflow.get_experiment_by_name(name).experiment_id)
@@ -225,73 +222,6 @@ def _unless_there(mlflow: Any) -> Iterator[None]:
             raise
 
 
-@contextmanager
-def _mlflow(config: Config) -> Iterator[Any]:
-    """Import MLflow quietly and offline, pointed at the project's store; what it cannot do becomes a sentence."""
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
-    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # a server that is away is told of within seconds
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="IProgress not found")  # a notebook has no widgets, and needs none
-        import mlflow  # noqa: PLC0415
-    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
-
-    for noisy in ("mlflow", "mlflow.store.db.utils", "alembic"):  # importing MLflow sets their levels anew
-        logging.getLogger(noisy).setLevel(logging.WARNING)
-
-    before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
-    told = {name: os.environ.get(name) for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")}
-    try:
-        uri = _placed(config)
-        _make_whole(mlflow, uri)
-        mlflow.set_tracking_uri(uri)
-        mlflow.set_registry_uri(uri)
-        yield mlflow
-    except (mlflow.MlflowException, SQLAlchemyError, ImportError, OSError, ArtifactError) as error:
-        raise ConfigError(
-            f"tracking.uri {_without_secrets(config.tracking.uri)} cannot be used ({type(error).__name__})."
-        ) from None  # its text can hold the URI, and with it a password
-    finally:
-        mlflow.set_tracking_uri(before[0])
-        # A registry that was that of the tracking store follows it on, wherever a notebook points MLflow next.
-        mlflow.set_registry_uri(None if before[1] == before[0] else before[1])  # type: ignore[arg-type]
-        for name, value in told.items():
-            os.environ.pop(name, None)
-            os.environ.update({} if value is None else {name: value})
-
-
-def _is_not_there(config: Config) -> bool:
-    """Say of a SQLite store that it could be made, but nobody has; of a server nobody knows without asking."""
-    if not config.tracking.uri.startswith(_SQLITE):
-        return False
-    store = config.path(config.tracking.uri.removeprefix(_SQLITE).partition("?")[0]).absolute()
-    return not store.exists() and next(folder for folder in store.parents if folder.exists()).is_dir()
-
-
-def _placed(config: Config) -> str:
-    """Give the store's URI, a SQLite one beside the config, in a folder that is there."""
-    uri = config.tracking.uri
-    if not uri.startswith(_SQLITE):
-        return uri
-    store = config.path(uri.removeprefix(_SQLITE)).resolve()
-    store.parent.mkdir(parents=True, exist_ok=True)
-    return _SQLITE + str(store)
-
-
-def _make_whole(mlflow: Any, uri: str) -> None:
-    """Make a SQLite store that is not there yet, in a hidden place first.
-
-    MLflow makes it in dozens of steps; a run killed between two of them, or another one at the same time, would leave
-    a store that MLflow can neither use nor mend.
-    """
-    store = Path(uri.removeprefix(_SQLITE).partition("?")[0])
-    if uri.startswith(_SQLITE) and not store.exists():
-        with whole_file(store, first_stays=True) as hidden:
-            mlflow.MlflowClient(tracking_uri=_SQLITE + str(hidden)).search_experiments(max_results=1)
-
-
 def _signature(columns: Sequence[str]) -> Any:
     """Name what a row must have, of any type: of a value with another type MLflow would quote the row, and log it.
 
@@ -305,13 +235,3 @@ def _signature(columns: Sequence[str]) -> Any:
     inputs: list[Any] = [ColSpec(anything, name, required=False) for name in ("customer_id", *columns)]
     outputs: list[Any] = [ColSpec(kind, name, required=False) for name, kind in OUTPUTS]
     return ModelSignature(Schema(inputs), Schema(outputs))
-
-
-def _without_secrets(uri: str) -> str:
-    """Tell a store without the password it may hold.
-
-    >>> _without_secrets("postgresql://me:secret@host/db?password=secret")
-    'postgresql://…@host/db'
-    """
-    scheme, _, rest = uri.partition("?")[0].partition("://")
-    return f"{scheme}://…@{rest.rpartition('@')[2]}" if "@" in rest else uri.partition("?")[0]
