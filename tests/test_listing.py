@@ -201,6 +201,8 @@ class TestPromise:
             "break_even_rise": 0.033333,  # 1 / (.3 × 100)
             "detectable_rise": round(smallest_detectable_rise(90, 10, 0.2, 0.95), 6),
             "assumed": ["save rate"],
+            "assumed_of": 100,
+            "customers": 100,
         }
         lines = list(told.lines(10, "EUR"))
         assert lines[0].startswith("expected (save rate assumed): 3.6 more orders, 360 EUR more revenue, 18 EUR profit")
@@ -216,6 +218,15 @@ class TestPromise:
         customers = self.customers().assign(ranked_by="proved uplift")
         told = promise(customers, pd.Series([CONTACT] * 50 + [HOLDOUT] * 50), shop.config())
         assert not any("assumed" in line for line in told.lines(50, "EUR"))
+
+    def test_of_how_many_it_is_assumed_is_said_where_campaigns_have_told_of_the_others(self, shop):
+        customers = self.customers()
+        customers.loc[30:, "ranked_by"] = "expected profit (measured save rate)"
+        told = promise(customers, pd.Series([CONTACT] * 90 + [HOLDOUT] * 10), shop.config())
+        assert (told.assumed_of, told.customers) == (30, 100)
+        lines = list(told.lines(10, "EUR"))
+        assert lines[0].startswith("expected (save rate assumed for 30 of 100): 3.6 more orders")
+        assert "a rise of 4.0 points is expected" in lines[2]
 
     @pytest.mark.parametrize(("count", "share"), [(400, 0.5), (10_000, None), (200_000, 0.05)])
     def test_the_smallest_share_is_that_which_shows_a_rise_below_break_even(self, shop, count, share):

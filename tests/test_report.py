@@ -634,6 +634,15 @@ def test_a_list_of_other_scores_is_shown_and_says_so(undrawn, shop, scores, tmp_
     old = write_list(tmp_path / "list", as_of="2024-05-01")
     text = Page(report(shop, scores, tmp_path / "r.html", lists=[old]).html).text
     assert "The list autumn was made on 1 May 2024, from other scores." in text
+    assert "Assumed is that a contact brings back 5.0% of those who would stay away." in text
+
+
+def test_a_list_says_of_how_many_it_assumes_what_a_contact_brings_back(undrawn, shop, scores, tmp_path):
+    made = write_list(tmp_path / "list")
+    facts = dict(open_box(made, "list").facts)
+    facts["promise"] = facts["promise"] | {"assumed_of": 1, "customers": 3}
+    text = Page(report(shop, scores, tmp_path / "r.html", lists=[write_list(tmp_path / "again", **facts)]).html).text
+    assert "Assumed, of 1 of 3 customers, is that a contact brings back 5.0% of those who would stay away." in text
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,8 @@ class Promise:
         detectable_rise: the smallest rise that these arms tell from nothing, four times in five; None without a
             holdout, and where none would do.
         assumed: what of this is assumed and not measured.
+        assumed_of: of how many customers, in both arms …
+        customers: … of how many there are.
     """
 
     orders: float
@@ -46,6 +48,8 @@ class Promise:
     break_even_rise: float
     detectable_rise: float | None
     assumed: tuple[str, ...]
+    assumed_of: int
+    customers: int
 
     def facts(self) -> dict[str, Any]:
         """Tell it as plain data: money to the cent, shares to six digits."""
@@ -57,12 +61,14 @@ class Promise:
 
     def lines(self, held_out: int, currency: str) -> Iterator[str]:
         """Tell it in sentences, with the word assumed where it belongs."""
-        by = f" ({' and '.join(self.assumed)} assumed)" if self.assumed else ""
+        is_all = self.assumed_of == self.customers
+        of = "" if is_all else f" for {self.assumed_of:,} of {self.customers:,}"
+        by = f" ({' and '.join(self.assumed)} assumed{of})" if self.assumed else ""
         yield (
             f"expected{by}: {self.orders:,.1f} more orders, {self.revenue:,.0f} {currency} more revenue, "
             f"{self.profit:,.0f} {currency} profit after {self.cost:,.0f} {currency} for contacting"
         )
-        rises = f"a rise of {_points(self.expected_rise)} is {'assumed' if self.assumed else 'expected'}"
+        rises = f"a rise of {_points(self.expected_rise)} is {'assumed' if self.assumed and is_all else 'expected'}"
         pays = f"{_points(self.break_even_rise)} would pay for the contacts"
         if not held_out:
             yield f"nobody is held out: what contacting did will not be known; {rises}, {pays}"
@@ -91,6 +97,7 @@ def promise(customers: pd.DataFrame, arms: pd.Series[str], config: Config) -> Pr
     rate = _base_rate(customers)
     arms_told = len(sent) > 0 and len(kept) > 0
     confidence = config.measure.confidence
+    is_assumed = customers["ranked_by"].str.contains("assumed")
     return Promise(
         orders=float(sent["expected_effect"].sum()),
         revenue=float((sent["expected_effect"] * sent["order_amount"]).sum()),
@@ -101,7 +108,9 @@ def promise(customers: pd.DataFrame, arms: pd.Series[str], config: Config) -> Pr
         expected_rise=float(customers["expected_effect"].mean()),
         break_even_rise=_break_even(customers, config),
         detectable_rise=smallest_detectable_rise(len(sent), len(kept), rate, confidence) if arms_told else None,
-        assumed=("save rate",) if customers["ranked_by"].str.contains("assumed").any() else (),
+        assumed=("save rate",) if is_assumed.any() else (),
+        assumed_of=int(is_assumed.sum()),
+        customers=len(customers),
     )
 
 

@@ -60,8 +60,9 @@ def _promise(facts: Any, currency: str) -> list[str]:
     promise = facts["promise"]
     told = []
     if promise["assumed"]:
-        rate = facts["list"]["assumed_save_rate"]
-        told.append(f"Assumed is that a contact brings back {share(rate, 1)} of those who would stay away.")
+        rate, some, of = facts["list"]["assumed_save_rate"], promise.get("assumed_of"), promise.get("customers")
+        whom = "" if some == of else f", of {number(some)} of {number(of)} customers,"
+        told.append(f"Assumed{whom} is that a contact brings back {share(rate, 1)} of those who would stay away.")
     elif facts.get("save_rates"):
         told.append("What a contact brings back was measured by past campaigns.")
     rise, pays = points(promise["expected_rise"]), points(promise["break_even_rise"])
