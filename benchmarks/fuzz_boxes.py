@@ -82,7 +82,7 @@ def _bent(home: Path, draw: Random) -> Ended:
     done = ended(lambda: _opened(kind, case / kind), {15})
     if not is_sealed:
         refuse(not done.code, "an altered box was opened")
-    if _VERBS[kind] and draw.random() < (1 / 8 if is_sealed else 1 / 80):
+    if _VERBS[kind] and draw.random() < (1 / 2 if is_sealed else 1 / 80):
         verb, *arguments = draw.choice(_VERBS[kind])
         words = [str(case / word[1:]) if word.startswith("@") else word for word in arguments]
         told = run(verb, str(home / "shop/clm.yaml"), *words, codes=_CODES)

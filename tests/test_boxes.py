@@ -96,6 +96,7 @@ def test_a_box_of_a_later_version_is_refused_with_what_to_do(kind, stored, tmp_p
         (lambda rows: rows.drop_columns(["value_at_risk"]), "in value_at_risk"),
         (lambda rows: rows.set_column(0, "customer_id", [list(range(len(rows)))]), "in customer_id"),
         (lambda rows: rows.set_column(11, "churn_probability", [["high"] * len(rows)]), "in churn_probability"),
+        (lambda rows: rows.set_column(1, "as_of", [[*rows["as_of"].to_pylist()[:-1], None]]), "in as_of"),
     ],
 )
 def test_scores_of_another_shape_are_refused_where_they_are_opened(stored, tmp_path, change, told):

@@ -26,7 +26,15 @@ def test_whatever_comes_is_read_right_or_refused_in_one_sentence(kind, tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("kind", "case"), [("csv", 1831), ("csv", 3356), ("csv", 4653), ("parquet", 403), ("parquet", 1052)]
+    ("kind", "case"),
+    [
+        ("csv", 1831),
+        ("csv", 3356),
+        ("csv", 4653),
+        ("parquet", 403),
+        ("parquet", 1052),
+        *(("boxes", case) for case in (1038, 1378, 1450, 1485)),
+    ],
 )
 def test_what_was_found_once_is_mended(kind, case, tmp_path):
     assert fuzz(kind, range(case, case + 1), 1, tmp_path).defects == {}

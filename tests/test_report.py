@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
 import stat
 from base64 import b64encode
 from datetime import date
@@ -628,6 +629,30 @@ def test_a_list_that_holds_something_else_is_refused_whatever_its_manifest_says(
         (hidden / "contact.csv").write_text(text)
     with pytest.raises(ArtifactError, match="list holds something else than clm-ml writes; make it again"):
         report(shop, scores, tmp_path / "r.html", lists=[tmp_path / "list"])
+
+
+@pytest.mark.parametrize(
+    ("given", "file", "text", "told"),
+    [
+        ("measured", "measurement.json", '{"as_of": "2024-06-30", "together": null}', "a box that was given"),
+        ("moved", "moves.json", '{"new": 7}', "a box that was given"),
+        ("moved", "moves.json", "7", "a box that was given"),
+        ("moved", "forecast.csv", "segment\nrecent,1,2\nrecent,1\nrecent,1,2,3,4,5\n", "transitions"),
+        ("moved", "observed.csv", "from_segment\nrecent\n", "transitions"),
+    ],
+)
+def test_a_box_of_figures_that_holds_something_else_is_refused(
+    undrawn, shop, scores, measured, moved, tmp_path, given, file, text, told
+):
+    kind, box = {"measured": ("measurement", measured), "moved": ("transitions", moved)}[given]
+    facts = dict(open_box(box, kind).facts)
+    with new_box(tmp_path / kind, kind, facts) as hidden:
+        shutil.copytree(box, hidden, dirs_exist_ok=True, ignore=shutil.ignore_patterns("manifest.json"))
+        (hidden / file).write_text(text)
+    boxes = {"measured": [tmp_path / kind]} if given == "measured" else {"transitions": tmp_path / kind}
+    with pytest.raises(ArtifactError, match=f"{told} holds something else than clm-ml writes; make it again"):
+        report(shop, scores, tmp_path / "r.html", **boxes)
+    assert not (tmp_path / "r.html").exists()
 
 
 def test_a_list_of_other_scores_is_shown_and_says_so(undrawn, shop, scores, tmp_path):

@@ -105,7 +105,8 @@ def report(
     if reveal:
         material = replace(material, people=_people(material, progress))
     progress("drawing", 0, 1)
-    page = write_page(material)
+    with _told_of("a box that was given"):  # of a page that boxes of ours make, every word is there
+        page = write_page(material)
     with whole_file(path, force=force) as hidden:
         hidden.write_text(page.html, encoding="utf-8", newline="\n")
         hidden.chmod(0o600)  # it tells of people
@@ -155,12 +156,12 @@ def _read_scores(box: Box, config: Config, progress: Progress) -> Iterator[pd.Da
 
 
 @contextmanager
-def _told_of(folder: Path) -> Iterator[None]:
-    """Refuse a box whose tables hold something else than we wrote, whatever its manifest says."""
+def _told_of(box: Path | str) -> Iterator[None]:
+    """Refuse a box that holds something else than we wrote, whatever its manifest says."""
     try:
         yield
-    except (ValueError, KeyError) as error:
-        raise ArtifactError(f"{folder} holds something else than clm-ml writes; make it again.") from error
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        raise ArtifactError(f"{box} holds something else than clm-ml writes; make it again.") from error
 
 
 def _list(folder: Path, config: Config) -> ListMade:
@@ -188,21 +189,15 @@ def _measurement(folder: Path) -> Measurement:
 
 def _moved(folder: Path, config: Config) -> Moved:
     box = open_box(folder, "transitions")
-    names = list(config.segments.names)
+    names, forecast = list(config.segments.names), box.path("forecast.csv")
     with _told_of(folder):
-        flows = pd.read_csv(box.path("observed.csv"))
+        flows, sizes = pd.read_csv(box.path("observed.csv")), pd.read_csv(forecast) if forecast.exists() else None
+        moves = json.loads(box.path("moves.json").read_text(encoding="utf-8"))
         strange = {*flows["from_segment"], *flows["to_segment"]} - {*names, NEW}
     if strange:
-        raise ModelError(f"{folder} knows a segment {min(strange)!r} that the config does not; count again.")
+        raise ModelError(f"{folder} knows a segment {min(strange, key=str)!r} that the config does not; count again.")
     observed = flows.pivot_table(index="from_segment", columns="to_segment", values="customers", fill_value=0)
-    observed = observed.reindex(index=[*names, NEW], columns=names, fill_value=0)
-    forecast = box.path("forecast.csv")
-    return Moved(
-        box.facts,
-        json.loads(box.path("moves.json").read_text(encoding="utf-8")),
-        observed,
-        pd.read_csv(forecast) if forecast.exists() else None,
-    )
+    return Moved(box.facts, moves, observed.reindex(index=[*names, NEW], columns=names, fill_value=0), sizes)
 
 
 def _monitored(path: Path) -> dict[str, Any]:

@@ -65,14 +65,24 @@ def open_scores(folder: Path, needed: Iterable[str] = ("customer_id",)) -> Box:
     """
     box = open_box(folder, "scores")
     try:
-        found = pq.read_schema(box.path(SCORES))
+        with pq.ParquetFile(box.path(SCORES)) as file:
+            found, lacking = file.schema_arrow, [name for name in ("customer_id", "as_of") if _has_null(file, name)]
     except (OSError, pa.ArrowException):
         raise ArtifactError(f"{folder} holds no scores that can be read; score again.") from None
     ours = scores_schema()
     other = [field.name for field in found if field.name in ours.names and not _is_alike(field, ours)]
-    if odd := [*(name for name in needed if name not in found.names), *other]:
+    if odd := [*(name for name in needed if name not in found.names), *other, *lacking]:
         raise ArtifactError(f"{folder} holds other scores than this clm-ml makes, in {odd[0]}; score again.")
     return box
+
+
+def _has_null(file: pq.ParquetFile, name: str) -> bool:
+    """Say whether a row lacks a column that no row of ours does, by what Parquet notes of each group of rows."""
+    place = file.schema_arrow.get_field_index(name)
+    if place < 0:
+        return False
+    told = [file.metadata.row_group(group).column(place).statistics for group in range(file.num_row_groups)]
+    return any(noted is not None and noted.null_count for noted in told)
 
 
 def _is_alike(field: pa.Field, schema: pa.Schema) -> bool:
