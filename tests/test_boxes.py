@@ -108,6 +108,34 @@ def test_scores_of_another_shape_are_refused_where_they_are_opened(stored, tmp_p
         open_scores(tmp_path / "scores", ["customer_id", "value_at_risk"])
 
 
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("customers", "blend", "shift"), []),
+        (("customers", "partner", "weights"), ["much"]),
+        (("prior", "ordering", "r"), "much"),
+        (("next_segment", "markov"), {}),
+        (("customers", "partner", "weights"), [0.1]),
+        (("next_order", "horizon_days"), None),
+        (("amount", "factor"), {}),
+        (("task", "windows_days"), [3]),
+    ],
+)
+def test_a_model_that_can_score_nobody_is_refused_where_it_is_read(stored, tmp_path, place, value):
+    facts = dict(open_box(stored / "model", "model").facts)
+    with new_box(tmp_path / "model", "model", facts) as hidden:
+        shutil.copytree(stored / "model", hidden, dirs_exist_ok=True, ignore=shutil.ignore_patterns("manifest.json"))
+        content = json.loads((hidden / "model.json").read_text())
+        holder = content
+        for name in place[:-1]:
+            holder = holder[name]
+        assert place[-1] in holder
+        holder[place[-1]] = value
+        (hidden / "model.json").write_text(json.dumps(content))
+    with pytest.raises(ArtifactError, match="is no model this clm-ml can read"):
+        load_model(tmp_path / "model")
+
+
 def test_scores_that_are_no_parquet_are_refused(tmp_path):
     with new_box(tmp_path / "scores", "scores", {}) as hidden:
         (hidden / SCORES).write_text("none")

@@ -155,7 +155,7 @@ def test_transitions_are_shares_with_a_customers_worth_of_doubt():
 
 def test_what_is_read_back_is_what_was_written():
     for one in (LEARNED, LEARNED.refused(), replace(LEARNED, ordering=None)):
-        assert read_next_segment(json.loads(json.dumps(one.facts()))) == one
+        assert read_next_segment(json.loads(json.dumps(one.facts())), len(one.markov.shares)) == one
 
 
 def test_ties_go_to_the_earlier_in_the_lifecycle_and_the_two_that_matter_have_columns():

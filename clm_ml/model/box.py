@@ -6,11 +6,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import pandas as pd
+from pydantic import TypeAdapter
 
 from clm_ml.artifacts import Box, json_text, open_box
 from clm_ml.config import USUAL_SEGMENTS, Inputs, Lapse, SegmentRules, Task, read_segment_rules
-from clm_ml.errors import ArtifactError
+from clm_ml.errors import ArtifactError, ModelError
 from clm_ml.features import Rhythm
 from clm_ml.model.attributes import Attributes
 from clm_ml.model.bundle import Model
@@ -24,6 +27,8 @@ from clm_ml.model.value import Amount
 from clm_ml.segments import CutPoints
 
 __all__ = ["BOX_KIND", "About", "load_model", "read_about", "save_model"]
+
+T = TypeVar("T")
 
 BOX_KIND = "model"
 _CONTENT, _FACTS = "model.json", "evaluation.json"
@@ -68,9 +73,18 @@ def load_model(folder: str | Path) -> Model:
     try:
         content, facts = (json.loads(box.path(name).read_text(encoding="utf-8")) for name in (_CONTENT, _FACTS))
         reference = json.loads(_text_of(box, _REFERENCE) or "{}")
-        return replace(_read(content, facts, box.folder), reference=reference, card=_text_of(box, _CARD))
-    except (AttributeError, KeyError, TypeError, ValueError, OSError) as error:
+        model = replace(_read(content, facts, box.folder), reference=reference, card=_text_of(box, _CARD))
+        _rehearse(model)
+        return model
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, OSError, ModelError) as error:
         raise _unreadable(folder, error) from None
+
+
+def _rehearse(model: Model) -> None:
+    """Score a customer and a visitor whom nobody is: what is no model fails here, not in the midst of a long run."""
+    people = pd.DataFrame(1.0, range(2), model.numbers())
+    people.loc[1, [name for name in model.numbers() if name.startswith("order")]] = 0.0
+    model.score(people.assign(customer_id="", as_of=0, **dict.fromkeys(model.attributes.log_odds, None)))
 
 
 @dataclass(frozen=True)
@@ -98,9 +112,9 @@ def read_about(folder: str | Path) -> About:
     try:
         content, told = (json.loads(box.path(name).read_text(encoding="utf-8")) for name in (_CONTENT, _FACTS))
         lifecycle = Lifecycle(
-            cuts=_read_cuts(content),
+            cuts=_of(CutPoints, content["cuts"]),
             lapse=Lapse(**content["lapse"]),
-            rhythm=Rhythm(**content["rhythm"]),
+            rhythm=_of(Rhythm, content["rhythm"]),
             horizon_days=Task(**content["task"]).horizon_days,
             rules=_read_rules(content),
         )
@@ -113,8 +127,9 @@ def _unreadable(folder: str | Path, error: Exception) -> ArtifactError:
     return ArtifactError(f"{folder} is no model this clm-ml can read ({type(error).__name__}).")
 
 
-def _read_cuts(content: Mapping[str, Any]) -> CutPoints:
-    return CutPoints(**{name: tuple(values) for name, values in content["cuts"].items()})
+def _of(kind: type[T], told: Any) -> T:
+    """Make one of ours of plain data, whose numbers have to be numbers."""
+    return TypeAdapter(kind).validate_python(told)
 
 
 def _read_rules(content: Mapping[str, Any]) -> SegmentRules:
@@ -130,21 +145,21 @@ def _text_of(box: Box, name: str) -> str:
 def _read(content: Mapping[str, Any], facts: Mapping[str, Any], folder: Path) -> Model:
     both = (content["customers"], content["visitors"])
     customers, visitors = (None if learned is None else _read_probability(learned, folder) for learned in both)
-    segment, order = content["next_segment"], content["next_order"]
+    segment, order, rules = content["next_segment"], content["next_order"], _read_rules(content)
     return Model(
         task=Task(**content["task"]),
         lapse=Lapse(**content["lapse"]),
         inputs=_read_inputs(content["inputs"]),
         attributes=Attributes(content["attributes"]),
-        rhythm=Rhythm(**content["rhythm"]),
-        cuts=_read_cuts(content),
+        rhythm=_of(Rhythm, content["rhythm"]),
+        cuts=_of(CutPoints, content["cuts"]),
         prior=read_prior(content["prior"]),
         customers=customers,
         visitors=visitors,
         amount=None if content["amount"] is None else _read_amount(content["amount"], folder),
-        next_segment=None if segment is None else read_next_segment(segment),
+        next_segment=None if segment is None else read_next_segment(segment, len(rules.names)),
         next_order=None if order is None else read_next_order(order),
-        segments=_read_rules(content),
+        segments=rules,
         currency=content["currency"],
         facts=facts,
     )
@@ -168,8 +183,8 @@ def _read_probability(content: Mapping[str, Any], folder: Path) -> Probability:
     partner = content["partner"]
     return Probability(
         trees=None if content["trees"] is None else _read_trees(content["trees"], folder),
-        partner=None if partner is None else Partner(**{k: _frozen(v) for k, v in partner.items()}),
-        blend=Blend(**content["blend"]),
+        partner=None if partner is None else _of(Partner, partner),
+        blend=_of(Blend, content["blend"]),
     )
 
 

@@ -180,20 +180,29 @@ def _total(rows: Floats) -> Floats:
     return reduce(np.add, rows)
 
 
-def read_next_segment(facts: Mapping[str, Any]) -> NextSegment:
-    """Make it again of its facts."""
+def read_next_segment(facts: Mapping[str, Any], segments: int) -> NextSegment:
+    """Make it again of its facts.
+
+    Raises:
+        ValueError: if it is not of so many segments.
+    """
     ordering = facts["ordering"]
+    markov, silence, order = (_table(facts[name]["shares"]) for name in ("markov", "silence", "order"))
+    if {segments} != {len(row) for table in (markov, silence, order) for row in (table, *table)}:
+        raise ValueError(f"there is a row and a column for each of {segments} segments")
     return NextSegment(
-        markov=Transitions(_table(facts["markov"]["shares"])),
-        silence=Transitions(_table(facts["silence"]["shares"])),
-        order=Transitions(_table(facts["order"]["shares"])),
-        ordering=None if ordering is None else _read_ordering(ordering),
+        markov=Transitions(markov),
+        silence=Transitions(silence),
+        order=Transitions(order),
+        ordering=None if ordering is None else _read_ordering(ordering, segments),
         is_refused=bool(facts["is_refused"]),
     )
 
 
-def _read_ordering(facts: Mapping[str, Any]) -> Ordering:
+def _read_ordering(facts: Mapping[str, Any], segments: int) -> Ordering:
     weights, levels = _table(facts["weights"]), _table(facts["levels"])
+    if {segments} != {len(row) for row in (facts["shares"], *levels)}:
+        raise ValueError(f"there is a level and a share for each of {segments} segments")
     return Ordering(tuple(facts["places"]), weights, levels, tuple(facts["shares"]), Near(**facts["near"]))
 
 

@@ -103,6 +103,11 @@ class Partner:
     weights: tuple[float, ...]
     intercept: float
 
+    def __post_init__(self) -> None:
+        """Refuse numbers that would be stretched over all terms."""
+        if {*map(len, (self.means, self.scales, self.weights))} != {len(self.terms)}:
+            raise ValueError("every term has a mean, a scale and a weight")
+
     def contributions(self, features: pd.DataFrame) -> pd.DataFrame:
         """Give each feature's share in each row's log-odds; the intercept is the mean row's."""
         shares = pd.DataFrame(self._shares(features), index=features.index)

@@ -195,7 +195,7 @@ def _moved(folder: Path, config: Config) -> Moved:
         moves = json.loads(box.path("moves.json").read_text(encoding="utf-8"))
         strange = {*flows["from_segment"], *flows["to_segment"]} - {*names, NEW}
     if strange:
-        raise ModelError(f"{folder} knows a segment {min(strange, key=str)!r} that the config does not; count again.")
+        raise ModelError(f"{folder} knows a segment that the config does not; count again.")
     observed = flows.pivot_table(index="from_segment", columns="to_segment", values="customers", fill_value=0)
     return Moved(box.facts, moves, observed.reindex(index=[*names, NEW], columns=names, fill_value=0), sizes)
 
