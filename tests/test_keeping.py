@@ -5,6 +5,7 @@ import random
 import resource
 import threading
 from datetime import date, timedelta
+from pathlib import Path
 
 import duckdb
 import pyarrow as pa
@@ -182,6 +183,21 @@ def test_a_file_that_cannot_be_read_is_made_again(shop):
     assert shop.told(5)[0] == []
     assert shop.told(5)[0] == ["events", "orders"]
     assert kept.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_file_of_somebody_else_is_neither_believed_nor_touched(shop, monkeypatch):
+    told = shop.told(5)
+    kept = shop.home / ".clm-ml" / "shop.duckdb"
+    before = kept.read_bytes()
+
+    def refuse(path, mode):
+        raise PermissionError(1, "Operation not permitted", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "chmod", refuse)
+        assert shop.told(5) == told, "all is read again"
+    assert kept.read_bytes() == before
+    assert shop.told(5)[0] == ["events", "orders"]
 
 
 def test_where_nothing_can_be_kept_the_run_goes_on(shop, monkeypatch):

@@ -74,12 +74,19 @@ class Store:
 def open_store(engine: Engine, path: Path) -> Store | None:
     """Open a file of kept frames, made if it is not there; None if another run has it, or it cannot be opened here.
 
-    A file that cannot be read is replaced: it holds nothing that could not be made again.
+    A file that cannot be read is replaced: it holds nothing that could not be made again. One that is somebody else's
+    is neither believed nor touched.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if path.exists():
+            path.chmod(0o600)  # only its owner may
+        return _attach(engine, path)
     except OSError:
         return None
+
+
+def _attach(engine: Engine, path: Path) -> Store | None:
     for _ in range(2):
         try:
             engine.execute(f"ATTACH {as_literal(str(path))} AS {_NAME}")
