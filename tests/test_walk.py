@@ -644,7 +644,13 @@ def test_what_is_said_at_a_day_does_not_change_with_what_came_after(
 
 
 def test_a_backtest_names_days_itself_and_logs_a_child_for_each(shop: Path, tmp_path: Path) -> None:
-    done = run("backtest", config_of(shop, tmp_path), "--out", tmp_path / "backtest", "--json")
+    done = run(
+        "backtest",
+        config_of(shop, tmp_path, train={"step_days": 120, "most_as_ofs": 2}),
+        "--out",
+        tmp_path / "backtest",
+        "--json",
+    )
     assert done.code == 0, done
     days = [judged["as_of"] for judged in done.told["as_ofs"]]
     assert days[-1] == "2025-10-02"  # its 90 days close on 2025-12-31
