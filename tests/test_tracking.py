@@ -26,6 +26,7 @@ from clm_ml.evaluation import Verdict
 from clm_ml.model import load_model
 from clm_ml.pipeline import training
 from clm_ml.tracking import Run, fetch_box, log_backtest, log_run
+from clm_ml.tracking.opening import open_store
 from clm_ml.tracking.store import OUTPUTS
 from tests.conftest import make_config, make_simulated
 
@@ -181,6 +182,16 @@ def test_a_store_that_cannot_be_used_is_told_without_its_secrets(uri, shown, sho
             None,
             True,
         )  # so that no traceback tells the secret
+
+
+def test_a_store_that_fails_in_the_midst_is_one_sentence_and_quotes_nothing(shop, tmp_path, capfd):
+    config = shop.model_copy(update={"home": tmp_path})
+    with pytest.raises(ConfigError, match="cannot be used"), open_store(config) as mlflow:
+        with contextlib.closing(sqlite3.connect(tmp_path / "mlflow.db")) as store:
+            store.execute("DROP TABLE experiments")
+            store.commit()
+        mlflow.get_experiment_by_name("klara")
+    assert capfd.readouterr().err == ""
 
 
 def log_nothing(folder):

@@ -35,8 +35,10 @@ def open_store(config: Config) -> Iterator[Any]:
         import mlflow  # noqa: PLC0415
     from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
 
-    for noisy in ("mlflow", "mlflow.store.db.utils", "alembic"):  # importing MLflow sets their levels anew
+    for noisy in ("mlflow", "alembic"):  # importing MLflow sets their levels anew
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    # What fails in the database is raised too, and told in a sentence; logged, it would quote what was to be written.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
     before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
     told = {name: os.environ.get(name) for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")}
