@@ -160,3 +160,15 @@ def test_the_version_is_that_of_the_package() -> None:
     from importlib.metadata import version
 
     assert CliRunner().invoke(app, ["--version"]).stdout == f"clm-ml {version('clm-ml')}\n"
+
+
+def test_whatever_takes_a_place_takes_it_as_text_too() -> None:
+    taking = {
+        (name, argument): str(told.annotation)
+        for name in clm_ml.__all__
+        if inspect.isfunction(verb := getattr(clm_ml, name))
+        for argument, told in inspect.signature(verb).parameters.items()
+        if "Path" in str(told.annotation)
+    }
+    assert len(taking) > 20
+    assert [place for place, kinds in taking.items() if "str | Path" not in kinds] == []

@@ -24,7 +24,7 @@ def people(*ids):
 
 
 def listed(**others):
-    promise = Promise(2.0, 90.0, 20.0, 7.0, 1.0, 0.3, 0.1, 0.05, None, ("save rate",))
+    promise = Promise(2.0, 90.0, 20.0, 7.0, 1.0, 0.3, 0.1, 0.05, None, ("save rate",), 3, 3)
     kept = {"contact": people("a", "b"), "holdout": people("c"), "profits": np.array([3.0, 1.0, 0.5, -1.0])}
     return Listed(
         campaign=EVIL, dropped={"no consent": 4, "fatigued": 0}, promise=promise, currency="GBP", **kept, **others

@@ -186,11 +186,15 @@ def test_a_store_that_cannot_be_used_is_told_without_its_secrets(uri, shown, sho
 
 def test_a_store_that_fails_in_the_midst_is_one_sentence_and_quotes_nothing(shop, tmp_path, capfd):
     config = shop.model_copy(update={"home": tmp_path})
-    with pytest.raises(ConfigError, match="cannot be used"), open_store(config) as mlflow:
+
+    def look(mlflow):
         with contextlib.closing(sqlite3.connect(tmp_path / "mlflow.db")) as store:
             store.execute("DROP TABLE experiments")
             store.commit()
         mlflow.get_experiment_by_name("klara")
+
+    with pytest.raises(ConfigError, match="cannot be used"), open_store(config) as mlflow:
+        look(mlflow)
     assert capfd.readouterr().err == ""
 
 

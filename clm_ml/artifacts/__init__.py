@@ -8,12 +8,13 @@ removed one run at a time, under a lock on the folder around them.
 
 from clm_ml.artifacts.boxes import Box, find_boxes, new_box, open_box, refuse_existing
 from clm_ml.artifacts.manifests import FORMAT, json_text
-from clm_ml.artifacts.places import alone_in, refuse_existing_file, sentences, tidy_below, whole_file
+from clm_ml.artifacts.places import alone_in, as_path, refuse_existing_file, sentences, tidy_below, whole_file
 
 __all__ = [
     "FORMAT",
     "Box",
     "alone_in",
+    "as_path",
     "find_boxes",
     "json_text",
     "new_box",

@@ -12,16 +12,36 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import overload
 
 from clm_ml.errors import ArtifactError
 
-__all__ = ["LEFT", "alone_in", "hidden_beside", "refuse_existing_file", "sentences", "sync", "tidy_below", "whole_file"]
+__all__ = [
+    "LEFT",
+    "alone_in",
+    "as_path",
+    "hidden_beside",
+    "refuse_existing_file",
+    "sentences",
+    "sync",
+    "tidy_below",
+    "whole_file",
+]
 
 #: How the name of a folder ends that a run fills, or has set aside.
 LEFT = r"\.[a-z0-9_]{8}\.(partial|replaced)"
 #: Which thread is alone in which folder.
 _ALONE: set[tuple[int, int, int]] = set()
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+@overload
+def as_path(place: str | Path) -> Path: ...
+@overload
+def as_path(place: str | Path | None) -> Path | None: ...
+def as_path(place: str | Path | None) -> Path | None:
+    """Take a place as text too, as notebooks name it; None stays None."""
+    return None if place is None else Path(place)
 
 
 def refuse_existing_file(path: Path | None, force: bool) -> None:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from matplotlib.figure import Figure
 
-from clm_ml.artifacts import json_text, new_box, refuse_existing
+from clm_ml.artifacts import as_path, json_text, new_box, refuse_existing
 from clm_ml.config import Config
 from clm_ml.errors import TimelineError
 from clm_ml.evaluation import compare_methods, metrics, profit_curve, reliability, value_metrics
@@ -76,7 +76,7 @@ class Backtested:
 def backtest(
     config: Config,
     as_ofs: Sequence[str] = (),
-    out: Path | None = None,
+    out: str | Path | None = None,
     *,
     force: bool = False,
     fresh: bool = False,
@@ -100,6 +100,7 @@ def backtest(
         TimelineError: if a label window is not closed, or there is too little history before one of the days.
         ModelError: if there is nothing to learn at one of them.
     """
+    out = as_path(out)
     if out is not None:
         refuse_existing(out, force)
     asked = sorted({parse_day(day) for day in as_ofs})

@@ -12,7 +12,7 @@ from typing import Any
 import narwhals as nw
 import pandas as pd
 
-from clm_ml.artifacts import whole_file
+from clm_ml.artifacts import as_path, whole_file
 from clm_ml.config import COLUMNS, Config
 from clm_ml.errors import ArtifactError, DataError, UsageError
 from clm_ml.features import against_habit, build_features, fit_rhythm
@@ -72,8 +72,11 @@ class Checked:
         return f"<p>{span}</p>{counts_html(self.counts)}<ul>{told}</ul>{lapse}"
 
 
-def check(config: Config, quarantine: Path | None = None, force: bool = False, progress: Progress = silent) -> Checked:
+def check(
+    config: Config, quarantine: str | Path | None = None, force: bool = False, progress: Progress = silent
+) -> Checked:
     """Read and validate the tables, and tell what they hold; with a folder, keep the rejected rows there."""
+    quarantine = as_path(quarantine)
     if quarantine is not None:
         _refuse_kept(config, quarantine, force)
     tables = read_tables(config, progress=progress)

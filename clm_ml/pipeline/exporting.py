@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 
-from clm_ml.artifacts import Box, new_box, refuse_existing, refuse_existing_file, whole_file
+from clm_ml.artifacts import Box, as_path, new_box, refuse_existing, refuse_existing_file, whole_file
 from clm_ml.campaign import Ledger, open_ledger, refuse_bad_name
 from clm_ml.config import Config
 from clm_ml.destinations import Order, Outcome, is_like_a_formula, write_csv
@@ -66,15 +66,15 @@ class Exported:
 
 def export(
     config: Config,
-    scores: Path,
+    scores: str | Path,
     campaign: str,
-    out: Path,
+    out: str | Path,
     *,
     destinations: Sequence[str] = (),
     changed_only: bool = False,
     strict: bool = False,
-    uplift: Path | None = None,
-    plot: Path | None = None,
+    uplift: str | Path | None = None,
+    plot: str | Path | None = None,
     force: bool = False,
     progress: Progress = silent,
 ) -> Exported:
@@ -85,6 +85,7 @@ def export(
     passed, and a warning says so otherwise; with `plot` a PNG shows what a list of any length would be expected to
     earn.
     """
+    scores, out, uplift, plot = as_path(scores), as_path(out), as_path(uplift), as_path(plot)
     refuse_bad_name(campaign)
     chosen = choose_destinations(config, destinations)
     order = Order(campaign, config.delivery.control, strict, changed_only, config.delivery.campaign_ids.get(campaign))

@@ -64,7 +64,7 @@ class Forgot:
 
 
 def forget(
-    config: Config, customer_ids: Sequence[str], places: Sequence[Path] = (), *, dry_run: bool = False
+    config: Config, customer_ids: Sequence[str], places: Sequence[str | Path] = (), *, dry_run: bool = False
 ) -> Forgot:
     """Remove people from all that clm-ml has written of a project, and never read them again.
 
@@ -86,12 +86,13 @@ def forget(
         ArtifactError: if a place is not there, or something in it cannot be read or written.
         CampaignError: if the ledger cannot be used.
     """
+    named = [Path(place) for place in places]
     people = tuple(dict.fromkeys(name for each in customer_ids if (name := each.strip())))
     if not people:
         raise UsageError("name at least one customer to forget.")
-    for folder in (place for place in places if place.is_dir() and not dry_run):
+    for folder in (place for place in named if place.is_dir() and not dry_run):
         tidy_below(folder)
-    found, troubles = find_places(config, places)
+    found, troubles = find_places(config, named)
     with open_ledger(config.path(config.list.ledger), only_look=True) as ledger:
         looked = {place.path: place.take_out(people, True) for place in found}
         delivered, rows = _forget_delivered(config, people, dry_run=True), ledger.of_people(people)

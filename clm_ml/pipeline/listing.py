@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from clm_ml.artifacts import as_path
 from clm_ml.campaign import CONTACT, HOLDOUT, Ledger, assign_arms, assign_plays, open_ledger, refuse_bad_name
 from clm_ml.config import Config
 from clm_ml.errors import CampaignError
@@ -92,7 +93,9 @@ def _dropped(dropped: Mapping[str, int]) -> list[str]:
     return [f"left out: {told}"] if told else []
 
 
-def rank(scores: pd.DataFrame, tables: Tables, config: Config, campaign: str, *, uplift: Path | None = None) -> Listed:
+def rank(
+    scores: pd.DataFrame, tables: Tables, config: Config, campaign: str, *, uplift: str | Path | None = None
+) -> Listed:
     """Rank customers for a campaign as `export` would, without writing anything.
 
     Args:
@@ -105,6 +108,7 @@ def rank(scores: pd.DataFrame, tables: Tables, config: Config, campaign: str, *,
     Raises:
         CampaignError: if nobody is left to contact.
     """
+    uplift = as_path(uplift)
     refuse_bad_name(campaign)
     with open_ledger(config.path(config.list.ledger), only_look=True) as ledger:
         ledger.refuse_pruned(campaign)

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from clm_ml.artifacts import json_text, new_box, refuse_existing, whole_file
+from clm_ml.artifacts import as_path, json_text, new_box, refuse_existing, whole_file
 from clm_ml.campaign import UNIVERSAL
 from clm_ml.config import Config
 from clm_ml.errors import ArtifactError, TimelineError, UsageError
@@ -85,10 +85,10 @@ def measure_campaigns(
     campaigns: Sequence[str],
     *,
     as_of: Any = None,
-    contacts: Path | None = None,
+    contacts: str | Path | None = None,
     holdout_share: float | None = None,
-    out: Path | None = None,
-    plot: Path | None = None,
+    out: str | Path | None = None,
+    plot: str | Path | None = None,
     force: bool = False,
     progress: Progress = silent,
 ) -> MeasuredCampaigns:
@@ -112,6 +112,7 @@ def measure_campaigns(
         CampaignError: if a campaign is not known, or has no two arms.
         TimelineError: if it was not sent before `as_of`, or not everything before that is known.
     """
+    contacts, out, plot = as_path(contacts), as_path(out), as_path(plot)
     _refuse_taken(out, plot, force)
     tables = read_with_contacts(config, contacts, progress)
     day = tables.complete_until if as_of is None else parse_day(as_of)

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 
-from clm_ml.artifacts import Box, json_text, open_box, refuse_existing_file, whole_file
+from clm_ml.artifacts import Box, as_path, json_text, open_box, refuse_existing_file, whole_file
 from clm_ml.config import Config
 from clm_ml.errors import ArtifactError, ModelError, TimelineError
 from clm_ml.evaluation import calibration_error
@@ -101,8 +101,8 @@ def monitor(
     scores: str | Path,
     *,
     model: str | None = None,
-    out: Path | None = None,
-    plot: Path | None = None,
+    out: str | Path | None = None,
+    plot: str | Path | None = None,
     force: bool = False,
     fresh: bool = False,
     progress: Progress = silent,
@@ -124,6 +124,7 @@ def monitor(
         ModelError: if the model that made the scores is not found, or answers another question than the config asks.
         TimelineError: if the scores are of a day before the model was learned.
     """
+    out, plot = as_path(out), as_path(plot)
     for path in (out, plot):
         refuse_existing_file(path, force)
     box = open_scores(Path(scores), _READ)

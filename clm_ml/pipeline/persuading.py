@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from clm_ml.artifacts import new_box, open_box, refuse_existing, refuse_existing_file, whole_file
+from clm_ml.artifacts import as_path, new_box, open_box, refuse_existing, refuse_existing_file, whole_file
 from clm_ml.campaign import HOLDOUT, UNIVERSAL, open_ledger
 from clm_ml.config import Config
 from clm_ml.errors import CampaignError, TimelineError
@@ -73,10 +73,10 @@ def learn_from_campaigns(
     campaigns: Sequence[str] = (),
     *,
     as_of: Any = None,
-    contacts: Path | None = None,
+    contacts: str | Path | None = None,
     holdout_share: float | None = None,
-    out: Path | None = None,
-    plot: Path | None = None,
+    out: str | Path | None = None,
+    plot: str | Path | None = None,
     force: bool = False,
     progress: Progress = silent,
 ) -> LearnedUplift:
@@ -101,6 +101,7 @@ def learn_from_campaigns(
         CampaignError: if a campaign is not known, its arms are not what was meant, or too few customers are in one.
         TimelineError: if a campaign that was named has not closed before `as_of`, or not everything before is known.
     """
+    contacts, out, plot = as_path(contacts), as_path(out), as_path(plot)
     if out is not None:
         refuse_existing(out, force)
     refuse_existing_file(plot, force)

@@ -60,7 +60,7 @@ class Pruned:
         }
 
 
-def prune(config: Config, as_of: str, folders: Sequence[Path] = (), *, dry_run: bool = False) -> Pruned:
+def prune(config: Config, as_of: str, folders: Sequence[str | Path] = (), *, dry_run: bool = False) -> Pruned:
     """Remove what is due when `as_of` begins: whatever is to be deleted after an earlier day.
 
     Of a box of a list, scores or a backtest its manifest stays, which tells of nobody; of a campaign how many were in
@@ -78,14 +78,15 @@ def prune(config: Config, as_of: str, folders: Sequence[Path] = (), *, dry_run: 
         ArtifactError: if a folder is not there, or something in it cannot be removed.
         CampaignError: if the ledger cannot be used.
     """
+    named = [Path(folder) for folder in folders]
     day = date_of(parse_day(as_of)).isoformat()
-    for folder in (place for place in folders if place.is_dir() and not dry_run):
+    for folder in (place for place in named if place.is_dir() and not dry_run):
         tidy_below(folder)  # a box that a killed run has set aside is in nobody's sight, but its people are in it
     with open_ledger(config.path(config.list.ledger), only_look=True) as ledger:
         terms = ledger.terms()
         campaigns = terms.assign(is_due=terms["goes_on"] <= day)
         due = campaigns.loc[campaigns["is_due"], "campaign"].tolist()
-        boxes, damaged = _due_boxes(folders, day, {*campaigns.loc[campaigns["ends_on"] > day, "campaign"]})
+        boxes, damaged = _due_boxes(named, day, {*campaigns.loc[campaigns["ends_on"] > day, "campaign"]})
         files = {box.folder: sum(path.is_file() for path in box.folder.rglob("*")) - 1 for box in boxes}
         for box in () if dry_run else boxes:
             _empty(box, day)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from clm_ml.artifacts import Box, new_box, open_box, refuse_existing
+from clm_ml.artifacts import Box, as_path, new_box, open_box, refuse_existing
 from clm_ml.config import Config
 from clm_ml.engine import Target, open_target
 from clm_ml.errors import ModelError
@@ -63,7 +63,7 @@ class Scored:
 
 def score(
     config: Config,
-    out: Path,
+    out: str | Path,
     *,
     as_of: str | None = None,
     model: str | None = None,
@@ -89,6 +89,7 @@ def score(
         DataError: if the table cannot take the scores; it is then as it was, and the box stays if it was written.
         ConfigError: if a table is asked for, and the config's engine is no PostgreSQL.
     """
+    out = as_path(out)
     refuse_existing(out, force)
     asked = None if as_of is None else parse_day(as_of)
     target = None if to_table is None else open_target(config, to_table, scores_schema(config.segments), if_exists)

@@ -9,7 +9,7 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-from clm_ml.artifacts import new_box, refuse_existing
+from clm_ml.artifacts import as_path, new_box, refuse_existing
 from clm_ml.config import Config, Inputs
 from clm_ml.errors import TimelineError
 from clm_ml.evaluation import Verdict, judge_as_of, reliability
@@ -75,7 +75,7 @@ def train(tables: Tables, config: Config, as_of: Any = None, progress: Progress 
 def train_box(
     config: Config,
     as_of: str | None = None,
-    folder: Path | None = None,
+    folder: str | Path | None = None,
     force: bool = False,
     progress: Progress = silent,
     *,
@@ -86,6 +86,7 @@ def train_box(
 
     With `tune_minutes` it is searched so long, on earlier as_ofs, for how the trees of the churn model should grow.
     """
+    folder = as_path(folder)
     if folder is not None:
         refuse_existing(folder, force)
     asked = None if as_of is None else parse_day(as_of)
