@@ -136,6 +136,14 @@ def test_a_model_that_can_score_nobody_is_refused_where_it_is_read(stored, tmp_p
         load_model(tmp_path / "model")
 
 
+@pytest.mark.parametrize("facts", [{"model": []}, {"model": {"facts": 3}}, {"as_of": 7}, {"as_of": "2024-02-30"}])
+def test_scores_that_tell_of_no_model_or_day_are_refused(stored, tmp_path, facts):
+    with new_box(tmp_path / "scores", "scores", facts) as hidden:
+        shutil.copy(stored / "scores/scores.parquet", hidden / SCORES)
+    with pytest.raises(ArtifactError, match="tells something else of its day or its model than clm-ml writes"):
+        open_scores(tmp_path / "scores")
+
+
 def test_scores_that_are_no_parquet_are_refused(tmp_path):
     with new_box(tmp_path / "scores", "scores", {}) as hidden:
         (hidden / SCORES).write_text("none")

@@ -33,7 +33,7 @@ def test_whatever_comes_is_read_right_or_refused_in_one_sentence(kind, tmp_path)
         ("csv", 4653),
         ("parquet", 403),
         ("parquet", 1052),
-        *(("boxes", case) for case in (1038, 1378, 1450, 1485)),
+        *(("boxes", case) for case in (362, 1038, 1378, 1450, 1485)),
     ],
 )
 def test_what_was_found_once_is_mended(kind, case, tmp_path):

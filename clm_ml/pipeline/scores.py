@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -16,12 +16,13 @@ import pyarrow.parquet as pq
 from clm_ml.artifacts import Box, open_box
 from clm_ml.config import USUAL_SEGMENTS, SegmentRules
 from clm_ml.engine import parquet_writer
-from clm_ml.errors import ArtifactError
+from clm_ml.errors import ArtifactError, TimelineError
 from clm_ml.features import build_features
 from clm_ml.model import QUANTILES, REASONS, Model, ahead_columns
 from clm_ml.progress import Progress
 from clm_ml.snapshot import Prepared, in_parts, take_snapshot
 from clm_ml.tables import Tables
+from clm_ml.timeline import parse_day
 
 __all__ = ["SCORES", "bare_schema", "open_scores", "scores_schema", "write_scores"]
 
@@ -73,7 +74,18 @@ def open_scores(folder: Path, needed: Iterable[str] = ("customer_id",)) -> Box:
     other = [field.name for field in found if field.name in ours.names and not _is_alike(field, ours)]
     if odd := [*(name for name in needed if name not in found.names), *other, *lacking]:
         raise ArtifactError(f"{folder} holds other scores than this clm-ml makes, in {odd[0]}; score again.")
+    if not _are_facts(box.facts):
+        raise ArtifactError(f"{folder} tells something else of its day or its model than clm-ml writes; score again.")
     return box
+
+
+def _are_facts(facts: Mapping[str, Any]) -> bool:
+    """Say whether what a manifest tells is of the kind that verbs read; what it does not tell, they miss themselves."""
+    made_by, day = facts.get("model", {}), facts.get("as_of", "2000-01-01")
+    with suppress(TimelineError):
+        is_day = isinstance(day, str) and parse_day(day) is not None
+        return is_day and isinstance(made_by, dict) and isinstance(made_by.get("facts", {}), dict)
+    return False
 
 
 def _has_null(file: pq.ParquetFile, name: str) -> bool:
