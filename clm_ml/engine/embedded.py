@@ -78,8 +78,12 @@ class Engine(Origins):
         folder = self._place_for_parts()
         rows = f"SELECT *, {_part_of(parts)} AS {quoted(_PART)} FROM ({_ordered(frame)})"
         how = f"FORMAT parquet, COMPRESSION uncompressed, PARTITION_BY ({quoted(_PART)})"
-        with in_words(UNREAD):
-            self._connection.sql(f"COPY ({rows}) TO {as_literal(folder.name)} ({how})")
+        try:
+            with in_words(UNREAD):
+                self._connection.sql(f"COPY ({rows}) TO {as_literal(folder.name)} ({how})")
+        except BaseException:
+            folder.cleanup()
+            raise
         if not any(Path(folder.name).iterdir()):  # there are no rows
             folder.cleanup()
             return self.keep(frame)
@@ -88,7 +92,7 @@ class Engine(Origins):
         return kept
 
     def _place_for_parts(self) -> tempfile.TemporaryDirectory[str]:
-        """Make a folder for rows of people, its owner's alone; it goes with the engine, or with what made it fail."""
+        """Make a folder for rows of people, its owner's alone; it goes with the engine."""
         try:
             self._spill.mkdir(parents=True, exist_ok=True)
             return tempfile.TemporaryDirectory(prefix="clm-ml-parts-", dir=self._spill, ignore_cleanup_errors=True)
