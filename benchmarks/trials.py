@@ -84,7 +84,9 @@ VERBS = {
     "simulate": Verb(
         ("simulate", "--customers", "300", "--seed", "5", "--out", "shop", "--force"), (), False, ("shop/shop.yaml",)
     ),
-    "simulate, the first": Verb(("simulate", "--customers", "300", "--seed", "5", "--out", "drawn"), (), True, ("drawn/shop.yaml",)),
+    "simulate, the first": Verb(
+        ("simulate", "--customers", "300", "--seed", "5", "--out", "drawn"), removes=("drawn/shop.yaml",)
+    ),
     "demo": Verb(("demo", "demo"), has_force=False),
 }  # fmt: skip
 
