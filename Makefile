@@ -43,13 +43,13 @@ test-all: $(READY) ## Run all tests, those that take longer among them
 	$(PYTEST)
 
 test-python: ## Run the fast tests of most rooms on another Python: make test-python PYTHON=python3.13
-	$(PYTHON) -m venv $(OTHER)
+	$(PYTHON) -m venv --clear $(OTHER)
 	$(OTHER)/bin/pip install --quiet --disable-pip-version-check uv
 	VIRTUAL_ENV=$(CURDIR)/$(OTHER) $(OTHER)/bin/uv pip install --quiet --editable '.[tune]' $(TESTERS)
 	$(OTHER)/bin/pytest -q -m "not slow" -p no:cacheprovider $(ROOMS)
 
 test-lowest: ## Run them with the lowest versions that pyproject.toml allows
-	$(PYTHON) -m venv $(OTHER)
+	$(PYTHON) -m venv --clear $(OTHER)
 	$(OTHER)/bin/pip install --quiet --disable-pip-version-check uv
 	VIRTUAL_ENV=$(CURDIR)/$(OTHER) $(OTHER)/bin/uv pip install --quiet --resolution lowest-direct --editable '.[tune]'
 	VIRTUAL_ENV=$(CURDIR)/$(OTHER) $(OTHER)/bin/uv pip install --quiet $(TESTERS)
