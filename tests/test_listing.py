@@ -22,7 +22,7 @@ from clm_ml.pipeline.programme import find_fatigued, find_held_back
 from clm_ml.pipeline.promising import promise, smallest_share
 from clm_ml.pipeline.reading import find_reading, reading_of
 from clm_ml.plots import plot_list
-from clm_ml.ranking import Permits
+from clm_ml.ranking import Permits, Ranked
 from clm_ml.tables import read_tables
 from clm_ml.timeline import parse_day
 from clm_ml.uplift import BOX_KIND, Gate, learn_uplift, save_uplift
@@ -166,6 +166,13 @@ class TestComparedPlays:
             .contact["play"]
             .equals(again.listed.contact["play"])
         )
+
+    @pytest.mark.parametrize("segment", ["vip", None])
+    def test_a_segment_that_the_config_does_not_know_is_refused(self, shop, segment):
+        customers = pd.DataFrame({"customer_id": ["a", "b"], "segment": ["at_risk", segment]})
+        ranked = Ranked(customers, {}, customers, np.zeros(2))
+        with pytest.raises(CampaignError, match="the scores have a segment that the config does not; score again"):
+            listing.plays_of(ranked, {"a": CONTACT, "b": CONTACT}, "autumn", shop.config(), {})
 
     def test_a_segment_that_has_too_few_is_refused_before_anybody_is_assigned(self, shop):
         with pytest.raises(CampaignError, match=r"asks for 4 plays of each segment, and \w+ has 3; name"):

@@ -218,10 +218,12 @@ def plays_of(
     """Keep the plays there are, and assign those who are new; who is held out is told the first.
 
     Raises:
-        CampaignError: if a segment has fewer plays than are to be compared.
+        CampaignError: if a segment has fewer plays than are to be compared, or the config does not know it.
     """
     count, told = config.list.compare_plays, playbook(config)
     new = _new(ranked, known)
+    if not new["segment"].isin(list(told)).all():
+        raise CampaignError("the scores have a segment that the config does not; score again, or restore the config.")
     short = [name for name in sorted(new["segment"].unique()) if len(told[name].plays) < count]
     if count > 1 and short:
         raise CampaignError(
