@@ -470,6 +470,8 @@ def test_what_is_no_expression_is_refused(text, engine):
     [
         "abs(DISTINCT pieces)", "abs(pieces) FILTER (pieces > 1)", "pieces::nothing", "pieces[1]", "date_trunc(word)",
         "make_date(word, 1, 1)", "strptime(word, '%Q')",
+        pytest.param("regexp_matches(word, '(')", marks=pytest.mark.skipif(
+            duckdb.__version__ > "2.0.0", reason="DuckDB looks at a pattern later, and finds nothing by it")),
     ],
 )  # fmt: skip
 def test_parts_that_do_not_fit_together_are_refused_with_the_key(text, engine):

@@ -93,10 +93,8 @@ def brought_back(came: Bools, is_contacted: Bools, silent_days: Floats, effect: 
     edges = np.quantile(held_out, np.arange(1, groups) / groups, method="higher")
     group = np.searchsorted(edges, silent, side="right")
     of_group = group[~is_contacted]
-    sizes, orders = (
-        np.bincount(of_group, minlength=groups),
-        np.bincount(of_group, came[~is_contacted], minlength=groups),
-    )
+    sizes = np.bincount(of_group, minlength=groups)
+    orders = np.bincount(of_group, came[~is_contacted], minlength=groups)
     anyway = np.divide(orders, sizes, out=np.full(groups, float(came[~is_contacted].mean())), where=sizes > 0)[group]
     there = came & is_contacted & (effect > 0)
     return np.divide(effect, effect + anyway, out=np.zeros(len(came)), where=there)
