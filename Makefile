@@ -31,7 +31,8 @@ $(READY): requirements.lock pyproject.toml
 demo: $(READY) ## Train, score and list the shop that ships with the package, into demo/
 	$(BIN)/clm-ml demo demo
 
-PYTEST := $(BIN)/pytest -q -n 2 --dist loadgroup --no-loadscope-reorder
+# Two processes share the cores: what waits for work in them is to sleep.
+PYTEST := OPENBLAS_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/pytest -q -n 2 --dist loadgroup --no-loadscope-reorder
 
 test: $(READY) ## Run the fast tests and the examples in docstrings
 	$(PYTEST) -m "not slow"

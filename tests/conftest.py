@@ -21,8 +21,9 @@ from clm_ml.tables import Tables, read_tables
 settings.register_profile("clm", deadline=None)
 settings.load_profile("clm")
 
-# Spark's Java lives too short in a test for what its second compiler would bring.
-os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
+#: Spark's Java lives too short in a test for what its second compiler would bring, or a collector with threads.
+JAVA_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+os.environ.setdefault("JAVA_TOOL_OPTIONS", JAVA_OPTIONS)
 
 #: Fixtures that take long to make, and are shared by tests of several files.
 DEAR = ("spark",)
@@ -108,9 +109,10 @@ def spark() -> Iterator[Any]:
         pytest.skip("Spark needs Java, and there is none")
     frames = {"orders": pd.DataFrame(columns=COLUMNS["orders"])}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")  # it starts sooner, and does little
+        patch.setenv("JAVA_TOOL_OPTIONS", JAVA_OPTIONS)
         session = open_session(make_config(frames, "2024-12-31", threads=2, engine="spark", memory_limit="1GB"))
     session.spark.conf.set("spark.sql.shuffle.partitions", "2")
     session.spark.conf.set("spark.sql.codegen.wholeStage", "false")
+    session.spark.conf.set("spark.sql.codegen.factoryMode", "NO_CODEGEN")
     yield session.spark
     session.stop()

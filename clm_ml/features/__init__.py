@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import narwhals as nw
@@ -32,7 +33,7 @@ def build_features(snapshot: Snapshot, task: Task) -> nw.LazyFrame[Any]:
     """
     as_of = snapshot.as_of
     kinds = None if snapshot.events is None else snapshot.kinds
-    families = _families(as_of, task, kinds, snapshot.rated, snapshot.contacts is not None)
+    families = _families(as_of, task.windows_days, kinds, snapshot.rated, snapshot.contacts is not None)
     frame = aggregate(snapshot.orders, families.orders, as_of)
     if snapshot.events is not None:
         frame = _with_all(frame, aggregate(snapshot.events, families.events, as_of))
@@ -66,10 +67,18 @@ def catalogue(task: Task, inputs: Inputs | None = None) -> list[Feature]:
     ['days_since_last_order', 'days_since_first_order', 'orders_ever']
     """
     given = inputs or Inputs()
-    kinds = None if given.meanings is None else dict.fromkeys(given.meanings, (1,))
-    families = _families(0, task, kinds, given.rated, given.has_contacts)
-    fitted = habit(Rhythm(1.0, 1.0), Lapse())
-    return [*families.counted(), *families.ratios, *fitted]
+    meanings = None if given.meanings is None else tuple(given.meanings)
+    return [*_listed(tuple(task.windows_days), meanings, tuple(given.rated), given.has_contacts)]
+
+
+@lru_cache(maxsize=8)
+def _listed(
+    windows_days: tuple[int, ...], meanings: tuple[str, ...] | None, rated: tuple[str, ...], has_contacts: bool
+) -> tuple[Feature, ...]:
+    """List it once: a model asks often, and each list writes hundreds of expressions."""
+    kinds = None if meanings is None else dict.fromkeys(meanings, (1,))
+    families = _families(0, windows_days, kinds, rated, has_contacts)
+    return (*families.counted(), *families.ratios, *habit(Rhythm(1.0, 1.0), Lapse()))
 
 
 @dataclass(frozen=True)
@@ -87,15 +96,18 @@ class _Families:
 
 
 def _families(
-    as_of: int, task: Task, kinds: Mapping[str, Sequence[int]] | None, rated: Sequence[str], has_contacts: bool
+    as_of: int,
+    windows_days: Sequence[int],
+    kinds: Mapping[str, Sequence[int]] | None,
+    rated: Sequence[str],
+    has_contacts: bool,
 ) -> _Families:
     """List the features of the tables there are; without `kinds` there is no event log."""
-    windows = task.windows_days
-    families = _Families([*rfm(as_of, windows), *cadence()], [*rfm_ratios(windows), *cadence_ratios()])
+    families = _Families([*rfm(as_of, windows_days), *cadence()], [*rfm_ratios(windows_days), *cadence_ratios()])
     if kinds is not None:
-        families.events.extend(engagement(as_of, windows, kinds))
+        families.events.extend(engagement(as_of, windows_days, kinds))
         families.service.extend(service(as_of, {name: kinds[name] for name in rated}))
-        families.ratios.extend([*engagement_ratios(windows), *engagement_habit(kinds), *service_ratios(rated)])
+        families.ratios.extend([*engagement_ratios(windows_days), *engagement_habit(kinds), *service_ratios(rated)])
     if has_contacts:
         families.contacts.extend(campaigns(as_of))
         families.ratios.extend(campaign_ratios())
