@@ -33,6 +33,7 @@ LONGEST = ("spark", "test_walk", "test_privacy", "test_notebooks", "test_spark",
 Rows = Sequence[Sequence[Any]]
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let a file's tests run in one process, so that what they share is made once, and the longest begin first."""
     for item in items:

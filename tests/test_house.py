@@ -172,3 +172,9 @@ def test_whatever_takes_a_place_takes_it_as_text_too() -> None:
     }
     assert len(taking) > 20
     assert [place for place, kinds in taking.items() if "str | Path" not in kinds] == []
+
+
+def test_what_a_file_of_tests_makes_is_made_once(request: pytest.FixtureRequest) -> None:
+    """Where two processes share the tests, each file goes to one of them."""
+    is_shared = getattr(request.config.option, "loadgroup", False)
+    assert request.node.nodeid.endswith("@test_house") == is_shared
