@@ -29,7 +29,7 @@ _NOT_LISTED = {
     "never ordered": "has never ordered",
     "other segment": "this project's lists are for other segments",
     "ordered lately": "has ordered too lately for this project's lists",
-    "not worth the contact": "a contact would cost more than it is expected to bring",
+    "not worth the contact": "at the assumed save rate, a contact would cost more than it brings",
 }
 
 
