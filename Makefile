@@ -7,6 +7,7 @@ READY := $(VENV)/.ready
 
 # Other Pythons and the lowest versions are tried by hand, on the rooms that know other packages.
 OTHER := .venv-other
+OTHERS := VIRTUAL_ENV=$(CURDIR)/$(OTHER) $(BIN)/uv --quiet
 TESTERS := pytest hypothesis polars pytest-xdist
 ROOMS := $(addprefix tests/test_,$(addsuffix .py,artifacts boxes campaign config destinations engine features house labels \
   measuring model ranking segments snapshot tables))
@@ -43,17 +44,15 @@ test-slow: $(READY) ## Run the tests that take longer
 test-all: $(READY) ## Run all tests, those that take longer among them
 	$(PYTEST)
 
-test-python: ## Run the fast tests of most rooms on another Python: make test-python PYTHON=python3.13
-	$(PYTHON) -m venv --clear $(OTHER)
-	$(OTHER)/bin/pip install --quiet --disable-pip-version-check uv
-	VIRTUAL_ENV=$(CURDIR)/$(OTHER) $(OTHER)/bin/uv pip install --quiet --editable '.[tune]' $(TESTERS)
+test-python: $(READY) ## Run the fast tests of most rooms on another Python: make test-python PYTHON=python3.13
+	$(OTHERS) venv --clear --python $(PYTHON) $(OTHER)
+	$(OTHERS) pip install --editable '.[tune]' $(TESTERS)
 	$(OTHER)/bin/pytest -q -m "not slow" -p no:cacheprovider $(ROOMS)
 
-test-lowest: ## Run them with the lowest versions that pyproject.toml allows
-	$(PYTHON) -m venv --clear $(OTHER)
-	$(OTHER)/bin/pip install --quiet --disable-pip-version-check uv
-	VIRTUAL_ENV=$(CURDIR)/$(OTHER) $(OTHER)/bin/uv pip install --quiet --resolution lowest-direct --editable '.[tune]'
-	VIRTUAL_ENV=$(CURDIR)/$(OTHER) $(OTHER)/bin/uv pip install --quiet $(TESTERS)
+test-lowest: $(READY) ## Run them with the lowest versions that pyproject.toml allows
+	$(OTHERS) venv --clear --python $(PYTHON) $(OTHER)
+	$(OTHERS) pip install --resolution lowest-direct --editable '.[tune]'
+	$(OTHERS) pip install $(TESTERS)
 	$(OTHER)/bin/pytest -q -m "not slow" -p no:cacheprovider $(ROOMS)
 
 licences: $(READY) ## Write the licences of a base install
