@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-# Other Pythons and the lowest versions are tried by hand, on the rooms that know other packages.
+# Other Pythons and the lowest versions are tried on the rooms that know other packages.
 OTHER := .venv-other
 OTHERS := VIRTUAL_ENV=$(CURDIR)/$(OTHER) $(BIN)/uv --quiet
 TESTERS := pytest hypothesis polars pytest-xdist
