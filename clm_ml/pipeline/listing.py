@@ -16,6 +16,7 @@ from clm_ml.campaign import CONTACT, HOLDOUT, Ledger, assign_arms, assign_plays,
 from clm_ml.config import Config
 from clm_ml.errors import CampaignError
 from clm_ml.lifecycle import playbook
+from clm_ml.memory import give_back_memory
 from clm_ml.model import BECOMES, REASONS
 from clm_ml.pipeline.favourites import find_favourite_categories
 from clm_ml.pipeline.permission import find_consent
@@ -158,6 +159,7 @@ def find_candidates(
     day = parse_day(as_of)
     saved = find_saved(tables, day, config, ledger)
     effects = Effects(find_reading(tables, day, config.list.read_days), saved.rates, proved.effects)
+    give_back_memory()
     ranked = rank_customers(scores(), config.list, permits, effects=effects, plays=playbook(config))
     is_asked = consent is not None and "may_contact" in consent.columns
     warnings = [] if is_asked else ["consent is not checked: no table of customers maps may_contact."]

@@ -11,6 +11,7 @@ import pandas as pd
 
 from clm_ml.config import ListPlan
 from clm_ml.lifecycle import Play
+from clm_ml.ranking.lookup import look_up
 
 __all__ = ["Effects", "Place", "SaveRates", "with_profit"]
 
@@ -64,7 +65,7 @@ class SaveRates:
         told = effects.copy()
         for place, is_there in self._places(scores, channels):
             if contacts and place in self.answers:
-                own = self.answers[place].reindex(scores.loc[is_there, "customer_id"]).fillna(0.0).to_numpy()
+                own = look_up(scores.loc[is_there, "customer_id"], self.answers[place]).fillna(0.0).to_numpy()
                 sent, brought_back = own.T
                 told[is_there] = (contacts * told[is_there] + brought_back) / (contacts + sent)
         return told
@@ -120,11 +121,11 @@ def _effects(
         effect = measured.fillna(effect)
         ranked_by = ranked_by.where(measured.isna(), "expected profit (measured save rate)")
     if known.reading is not None:
-        likelier = scores["customer_id"].map(known.reading).fillna(1.0).where(channels.eq("email"), 1.0)
+        likelier = look_up(scores["customer_id"], known.reading).fillna(1.0).where(channels.eq("email"), 1.0)
         effect = (effect * likelier).clip(upper=1.0)
     if known.save_rates is not None:
         effect = known.save_rates.answered(effect, scores, channels, plan.answer_contacts)
     if known.uplift is not None:
-        proved = scores["customer_id"].map(known.uplift).astype(np.float64)
+        proved = look_up(scores["customer_id"], known.uplift).astype(np.float64)
         effect, ranked_by = proved.fillna(effect), ranked_by.where(proved.isna(), "expected profit (proved uplift)")
     return effect, ranked_by

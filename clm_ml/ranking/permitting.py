@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from clm_ml.lifecycle import Play
+from clm_ml.ranking.lookup import look_up
 
 __all__ = ["Permits", "among", "find_barred", "find_forbidden", "said_yes"]
 
@@ -98,4 +99,4 @@ def said_yes(customer_ids: pd.Series[str], claim: str, permits: Permits) -> pd.S
 
 def _claims(customer_ids: pd.Series[str], permits: Permits) -> pd.DataFrame:
     """Give what each has allowed; null of whom nothing is known."""
-    return pd.DataFrame(index=customer_ids) if permits.consent is None else permits.consent.reindex(customer_ids)
+    return pd.DataFrame(index=customer_ids.index) if permits.consent is None else look_up(customer_ids, permits.consent)
