@@ -171,8 +171,11 @@ class TestComparedPlays:
     def test_a_segment_that_the_config_does_not_know_is_refused(self, shop, segment):
         customers = pd.DataFrame({"customer_id": ["a", "b"], "segment": ["at_risk", segment]})
         ranked = Ranked(customers, {}, customers, np.zeros(2))
-        with pytest.raises(CampaignError, match="the scores have a segment that the config does not; score again"):
-            listing.plays_of(ranked, {"a": CONTACT, "b": CONTACT}, "autumn", shop.config(), {})
+        with (
+            open_ledger(shop.folder / "other.db") as ledger,
+            pytest.raises(CampaignError, match="the scores have a segment that the config does not; score again"),
+        ):
+            listing.plays_of(ranked, {"a": CONTACT, "b": CONTACT}, "autumn", shop.config(), ledger)
 
     def test_a_segment_that_has_too_few_is_refused_before_anybody_is_assigned(self, shop):
         with pytest.raises(CampaignError, match=r"asks for 4 plays of each segment, and \w+ has 3; name"):

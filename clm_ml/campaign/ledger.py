@@ -47,9 +47,9 @@ class Ledger:
         return dict(rows.fetchall())
 
     def plays(self, campaign: str) -> dict[str, int]:
-        """Give the number of the play of everyone ever assigned in a campaign; where none are compared it is 1."""
-        rows = self._connection.execute("SELECT customer_id, play FROM assignments WHERE campaign = ?", (campaign,))
-        return dict(rows.fetchall())
+        """Give the number of the play of everyone ever assigned in a campaign who was told another than the first."""
+        asked = "SELECT customer_id, play FROM assignments WHERE campaign = ? AND play <> 1"
+        return dict(self._connection.execute(asked, (campaign,)).fetchall())
 
     def campaigns(self) -> list[str]:
         """List the campaigns there are, in the order of the alphabet."""

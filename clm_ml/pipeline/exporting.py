@@ -104,10 +104,12 @@ def export(
         give_back_memory()
         share = share_to_hold_out(ranked, config, ledger, campaign)
         arms = arms_of(ranked, campaign, config, share, ledger.arms(campaign))
-        plays = plays_of(ranked, arms, campaign, config, ledger.plays(campaign))
+        plays = plays_of(ranked, arms, campaign, config, ledger)
         ledger.record(_programme(ranked, ledger, config, campaign, day))
-        arms |= ledger.record(_ledger_rows(ranked, arms, plays, config, campaign, share))
-        plays |= ledger.plays(campaign)
+        rows = _ledger_rows(ranked, arms, plays, config, campaign, share)
+        arms.clear()  # the ledger's are those of everybody who is listed, and of whoever was
+        arms, plays = ledger.record(rows), ledger.plays(campaign)
+        del rows
     give_back_memory()
     listed = listed_of(found, arms, plays, campaign, tables, config)
     going, told = _going(listed, arms, order), {"uplift": found.proved.facts} if found.proved.facts else {}
@@ -193,7 +195,7 @@ def _ledger_rows(
             "sent_on": day.isoformat(),
             "horizon_days": config.task.horizon_days,
             "delete_after": config.list.delete_after(day),
-            "play": [plays[name] for name in customers["customer_id"]],
+            "play": [plays.get(name, 1) for name in customers["customer_id"]],
         }
     )
 

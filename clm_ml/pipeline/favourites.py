@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import narwhals as nw
 import pandas as pd
@@ -12,14 +12,16 @@ from clm_ml.tables import Tables
 __all__ = ["find_favourite_categories"]
 
 
-def find_favourite_categories(customer_ids: Sequence[str], tables: Tables, day: int) -> pd.Series[str]:
+def find_favourite_categories(customer_ids: Iterable[str], tables: Tables, day: int) -> pd.Series[str]:
     """Give the category of each on which most was spent before a day, after returns, by customer_id.
 
     Ties go to the name that is first. Whoever has none is not in it: nothing kept, or no category mapped.
     """
     if "category" not in tables.orders.collect_schema().names():
         return pd.Series([], index=pd.Index([], name="customer_id"), name="category", dtype=object)
-    wanted = tables.engine.keep(tables.engine.given(pd.DataFrame({"customer_id": list(customer_ids)})))
+    wanted = tables.engine.keep(
+        tables.engine.given(pd.DataFrame({"customer_id": pd.Series(customer_ids, dtype="str")}))
+    )
     known = tables.orders.filter(nw.col("known_day") < day, ~nw.col("category").is_null())
     spent = (
         known.join(wanted, on="customer_id", how="semi")

@@ -27,7 +27,17 @@ from clm_ml.pipeline.reading import find_reading
 from clm_ml.pipeline.saved import Saved, find_saved
 from clm_ml.pipeline.suppressing import Suppressed, find_suppressed
 from clm_ml.plots import plot_list
-from clm_ml.ranking import Effects, Floats, Permits, Ranked, find_barred, find_wanted, give_away, rank_customers
+from clm_ml.ranking import (
+    Effects,
+    Floats,
+    Permits,
+    Ranked,
+    find_barred,
+    find_wanted,
+    give_away,
+    look_up,
+    rank_customers,
+)
 from clm_ml.tables import Forgotten, Tables, read_forgotten
 from clm_ml.timeline import parse_day
 
@@ -117,7 +127,7 @@ def rank(
         found = find_candidates(lambda: [scores], day, tables, config, campaign, ledger, uplift)
         share = share_to_hold_out(found.ranked, config, ledger, campaign)
         arms = arms_of(found.ranked, campaign, config, share, ledger.arms(campaign))
-        plays = plays_of(found.ranked, arms, campaign, config, ledger.plays(campaign))
+        plays = plays_of(found.ranked, arms, campaign, config, ledger)
     return listed_of(found, arms, plays, campaign, tables, config)
 
 
@@ -214,16 +224,14 @@ def _new(ranked: Ranked, known: Mapping[str, object]) -> pd.DataFrame:
     return customers[[name not in known for name in customers["customer_id"]]]
 
 
-def plays_of(
-    ranked: Ranked, arms: Mapping[str, str], campaign: str, config: Config, known: Mapping[str, int]
-) -> dict[str, int]:
-    """Keep the plays there are, and assign those who are new; who is held out is told the first.
+def plays_of(ranked: Ranked, arms: Mapping[str, str], campaign: str, config: Config, ledger: Ledger) -> dict[str, int]:
+    """Keep the plays there are, and assign those who are new; given are those who are told another than the first.
 
     Raises:
         CampaignError: if a segment has fewer plays than are to be compared, or the config does not know it.
     """
     count, told = config.list.compare_plays, playbook(config)
-    new = _new(ranked, known)
+    new = _new(ranked, ledger.arms(campaign))
     if not new["segment"].isin(list(told)).all():
         raise CampaignError("the scores have a segment that the config does not; score again, or restore the config.")
     short = [name for name in sorted(new["segment"].unique()) if len(told[name].plays) < count]
@@ -232,13 +240,13 @@ def plays_of(
             f"list.compare_plays asks for {count} plays of each segment, and {short[0]} has "
             f"{len(told[short[0]].plays)}; name more in playbook.{short[0]}.plays, or compare fewer."
         )
-    sent = new[new["customer_id"].map(dict(arms)) == CONTACT]
-    ids = sent["customer_id"].tolist()
-    assigned = assign_plays(ids, sent["segment"].tolist(), campaign, count)
-    all_plays = dict(known)
-    all_plays.update((name, 1) for name in new["customer_id"])
-    all_plays.update(zip(ids, assigned, strict=True))
-    return all_plays
+    plays = ledger.plays(campaign)
+    if count > 1:
+        sent = new[[arms[name] == CONTACT for name in new["customer_id"]]]
+        ids = sent["customer_id"].tolist()
+        assigned = assign_plays(ids, sent["segment"].tolist(), campaign, count)
+        plays.update((name, play) for name, play in zip(ids, assigned, strict=True) if play != 1)
+    return plays
 
 
 def listed_of(
@@ -248,7 +256,7 @@ def listed_of(
     customers = found.ranked.customers
     scored_on = pd.to_datetime(customers["as_of"])
     last = scored_on - pd.to_timedelta(customers["days_since_last_order"].astype("int64"), unit="D")
-    ids = customers["customer_id"].tolist()
+    ids = customers["customer_id"]
     arm = pd.Series([arms[name] for name in ids], customers.index, dtype="str")  # a mapped dict would be held twice
     likes = find_favourite_categories(ids, tables, parse_day(scored_on.max().date()))
     promised = promise(customers, arm, config)
@@ -256,7 +264,7 @@ def listed_of(
         campaign=campaign,
         arm=arm,
         play=_in_words(customers, plays, config),
-        favourite_category=customers["customer_id"].map(likes),
+        favourite_category=look_up(ids, likes),
         last_order_on=last.dt.strftime("%Y-%m-%d"),
         scored_on=scored_on.dt.strftime("%Y-%m-%d"),
     )[COLUMNS]
@@ -280,5 +288,5 @@ def _in_words(customers: pd.DataFrame, plays: Mapping[str, int], config: Config)
     """Say each one's play; null where the segment has none, or the playbook has lost the one that was sent."""
     told = {(name, 1 + place): said for name, play in playbook(config).items() for place, said in enumerate(play.plays)}
     theirs = zip(customers["segment"], customers["customer_id"], strict=True)
-    words = [told.get((segment, plays[name])) for segment, name in theirs]
+    words = [told.get((segment, plays.get(name, 1))) for segment, name in theirs]
     return pd.Series(words, index=customers.index, dtype="str")

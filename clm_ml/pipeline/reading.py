@@ -44,8 +44,8 @@ def find_reading(tables: Tables, day: int, days: int) -> pd.Series[float] | None
     found = tables.engine.collect(spans.join(lives, on="customer_id", how="left"), "customer_id").to_pandas()
     found = found.set_index("customer_id").astype(np.float64)
     opens = found["opened"].fillna(0.0)
-    until = found["last"].add(days).combine(found["gone"] + 1, np.fmax).clip(upper=day)
-    watched = (until - found["first"].combine(found["seen"], np.fmin)).astype(np.float64)
+    until = np.fmax(found["last"] + days, found["gone"] + 1).clip(upper=day)
+    watched = until - np.fmin(found["first"], found["seen"])
     return reading_of(opens, watched, days) if opens.sum() else None
 
 

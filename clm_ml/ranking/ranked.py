@@ -13,6 +13,7 @@ import pandas as pd
 from clm_ml.config import ListPlan
 from clm_ml.errors import CampaignError
 from clm_ml.lifecycle import Play, playbook
+from clm_ml.memory import give_back_memory
 from clm_ml.model import BECOMES
 from clm_ml.ranking.earning import Effects, with_profit
 from clm_ml.ranking.permitting import Permits, among
@@ -96,6 +97,7 @@ def rank_customers(
         raise CampaignError("nobody is left to contact (the scores have no rows); see list in the config.")
     frame = pd.concat(kept, ignore_index=True)
     kept.clear()  # of a long list no row is to be held twice
+    give_back_memory()
     programme = frame[["customer_id", "segment", "expected_profit"]]
     if (is_held := frame.pop("is_held_back")).any():
         frame = frame[~is_held].reset_index(drop=True)

@@ -12,6 +12,7 @@ import pandas as pd
 
 from clm_ml.config import ListPlan
 from clm_ml.lifecycle import Play
+from clm_ml.memory import give_back_memory
 
 __all__ = ["give_away", "in_order", "take"]
 
@@ -28,7 +29,9 @@ def give_away(frame: pd.DataFrame, *places: Any) -> list[pd.DataFrame]:
         column = frame.pop(name).array
         for part, where in zip(parts, places, strict=True):
             part[name] = column.take(where)
-    return [pd.DataFrame(part) for part in parts]
+        del column
+        give_back_memory()
+    return [pd.DataFrame(part, copy=False) for part in parts]
 
 
 def in_order(frame: pd.DataFrame) -> pd.DataFrame:
