@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from clm_ml.config import ListPlan
 from clm_ml.errors import CampaignError
 from clm_ml.lifecycle import playbook
-from clm_ml.ranking import Effects, Permits, SaveRates, find_refusals, rank_customers, refusing
+from clm_ml.ranking import Effects, Permits, SaveRates, find_refusals, give_away, look_up, rank_customers, refusing
 from clm_ml.segments import SEGMENTS
 
 PLAN = ListPlan(budget=2.0, contact_cost=1.0, margin=0.5, assumed_save_rate=0.1)
@@ -555,3 +555,25 @@ def test_scores_without_a_row_are_told_however_they_come():
     for scores in (scored(), iter(())):
         with pytest.raises(CampaignError, match=r"nobody is left to contact \(the scores have no rows\)"):
             rank_customers(scores, PLAN)
+
+
+@pytest.mark.parametrize("dtype", ["str", object])
+def test_what_is_told_of_customers_is_found_in_their_order(dtype):
+    ids = pd.Series(["c", "nobody", "a", "c"], index=[9, 5, 7, 1], dtype=dtype)
+    told = pd.DataFrame({"yes": [True, False, True], "words": ["A", "B", None]}, index=["a", "b", "c"])
+    found = look_up(ids, told)
+    assert found.index.tolist() == [9, 5, 7, 1]
+    assert found["yes"].isin([True]).tolist() == [True, False, True, True]
+    assert found["words"].fillna("").tolist() == ["", "", "A", ""]
+    twice = pd.Series([1.0, 2.0], index=["a", "a"])
+    assert look_up(ids, twice).fillna(0.0).tolist() == [0.0, 0.0, 1.0, 0.0]
+    assert look_up(ids, twice[:0]).isna().all()
+
+
+def test_nobodys_row_is_lost_or_held_twice_when_rows_are_given_away():
+    frame = pd.DataFrame({"customer_id": ["a", "b", "c"], "rank": [1, 2, 3]})
+    one, other = give_away(frame, [2], [0, 1])
+    assert frame.empty
+    assert [one["customer_id"].tolist(), other["rank"].tolist()] == [["c"], [1, 2]]
+    one.loc[0, "rank"] = 9
+    assert other["rank"].tolist() == [1, 2]

@@ -242,7 +242,7 @@ def plays_of(ranked: Ranked, arms: Mapping[str, str], campaign: str, config: Con
         )
     plays = ledger.plays(campaign)
     if count > 1:
-        sent = new[[arms[name] == CONTACT for name in new["customer_id"]]]
+        sent = new[np.array([arms[name] == CONTACT for name in new["customer_id"]], dtype=np.bool_)]
         ids = sent["customer_id"].tolist()
         assigned = assign_plays(ids, sent["segment"].tolist(), campaign, count)
         plays.update((name, play) for name, play in zip(ids, assigned, strict=True) if play != 1)
