@@ -175,7 +175,7 @@ class TestComparedPlays:
             open_ledger(shop.folder / "other.db") as ledger,
             pytest.raises(CampaignError, match="the scores have a segment that the config does not; score again"),
         ):
-            listing.plays_of(ranked, {"a": CONTACT, "b": CONTACT}, "autumn", shop.config(), ledger)
+            listing.plays_of(ranked, {"a": CONTACT, "b": CONTACT}, {}, "autumn", shop.config(), ledger)
 
     def test_a_segment_that_has_too_few_is_refused_before_anybody_is_assigned(self, shop):
         with pytest.raises(CampaignError, match=r"asks for 4 plays of each segment, and \w+ has 3; name"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from html import escape
@@ -103,11 +103,12 @@ def export(
         found = replace(found, ranked=ranked, warnings=found.warnings + _doubtful(ranked.customers["customer_id"]))
         give_back_memory()
         share = share_to_hold_out(ranked, config, ledger, campaign)
-        arms = arms_of(ranked, campaign, config, share, ledger.arms(campaign))
-        plays = plays_of(ranked, arms, campaign, config, ledger)
-        ledger.record(_programme(ranked, ledger, config, campaign, day))
+        members = ledger.arms(campaign)
+        arms = arms_of(ranked, campaign, config, share, members)
+        plays = plays_of(ranked, arms, members, campaign, config, ledger)
+        ledger.record(_programme(ranked, ledger, config, members, day))
         rows = _ledger_rows(ranked, arms, plays, config, campaign, share)
-        arms.clear()  # the ledger's are those of everybody who is listed, and of whoever was
+        del arms, members  # the ledger's are those of everybody who is listed, and of whoever was
         arms, plays = ledger.record(rows), ledger.plays(campaign)
         del rows
     give_back_memory()
@@ -170,8 +171,8 @@ def _same_model(box: Box, config: Config) -> Model:
     return model
 
 
-def _programme(ranked: Ranked, ledger: Ledger, config: Config, campaign: str, day: str) -> pd.DataFrame:
-    members, plan = ledger.arms(campaign), config.list
+def _programme(ranked: Ranked, ledger: Ledger, config: Config, members: Collection[str], day: str) -> pd.DataFrame:
+    plan = config.list
     held_back = find_held_back(ledger, plan, members)
     return programme_rows(ranked.programme, ledger, plan, held_back, members, date.fromisoformat(day))
 

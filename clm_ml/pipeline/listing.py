@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -126,8 +126,9 @@ def rank(
         day = pd.Timestamp(scores["as_of"].max()).date().isoformat()
         found = find_candidates(lambda: [scores], day, tables, config, campaign, ledger, uplift)
         share = share_to_hold_out(found.ranked, config, ledger, campaign)
-        arms = arms_of(found.ranked, campaign, config, share, ledger.arms(campaign))
-        plays = plays_of(found.ranked, arms, campaign, config, ledger)
+        members = ledger.arms(campaign)
+        arms = arms_of(found.ranked, campaign, config, share, members)
+        plays = plays_of(found.ranked, arms, members, campaign, config, ledger)
     return listed_of(found, arms, plays, campaign, tables, config)
 
 
@@ -155,7 +156,11 @@ def find_candidates(
 
     `scores` gives the frames anew each time it is called: they are gone through once more where uplift is asked.
     """
-    suppressed, consent, members = find_suppressed(config, tables), find_consent(tables), ledger.arms(campaign)
+    suppressed, consent, members = (
+        find_suppressed(config, tables),
+        find_consent(tables),
+        frozenset(ledger.arms(campaign)),
+    )
     permits = Permits(
         suppressed=suppressed.customers,
         consent=consent,
@@ -215,23 +220,27 @@ def arms_of(ranked: Ranked, campaign: str, config: Config, share: float, known: 
     new = _new(ranked, known)
     ids = new["customer_id"].tolist()
     assigned = assign_arms(ids, new["segment"].tolist(), campaign, share, config.list.assignment)
-    return dict(known) | dict(zip(ids, assigned, strict=True))
+    arms = dict(known)
+    arms.update(zip(ids, assigned, strict=True))
+    return arms
 
 
-def _new(ranked: Ranked, known: Mapping[str, object]) -> pd.DataFrame:
+def _new(ranked: Ranked, known: Collection[str]) -> pd.DataFrame:
     """Give id and segment of those who are listed for the first time."""
     customers = ranked.customers[["customer_id", "segment"]]
     return customers[[name not in known for name in customers["customer_id"]]]
 
 
-def plays_of(ranked: Ranked, arms: Mapping[str, str], campaign: str, config: Config, ledger: Ledger) -> dict[str, int]:
-    """Keep the plays there are, and assign those who are new; given are those who are told another than the first.
+def plays_of(
+    ranked: Ranked, arms: Mapping[str, str], members: Collection[str], campaign: str, config: Config, ledger: Ledger
+) -> dict[str, int]:
+    """Keep the plays of members, and assign those who are new; given are those who are told another than the first.
 
     Raises:
         CampaignError: if a segment has fewer plays than are to be compared, or the config does not know it.
     """
     count, told = config.list.compare_plays, playbook(config)
-    new = _new(ranked, ledger.arms(campaign))
+    new = _new(ranked, members)
     if not new["segment"].isin(list(told)).all():
         raise CampaignError("the scores have a segment that the config does not; score again, or restore the config.")
     short = [name for name in sorted(new["segment"].unique()) if len(told[name].plays) < count]

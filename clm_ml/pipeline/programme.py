@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from datetime import date, timedelta
 
+import numpy as np
 import pandas as pd
 
 from clm_ml.campaign import CONTACT, HOLDOUT, UNIVERSAL, Ledger, place_of
@@ -58,9 +59,11 @@ def programme_rows(
         members: of the campaign that is listed: they are not new.
         day: on which they could be listed.
     """
-    new = programme[~programme["customer_id"].isin({*ledger.arms(UNIVERSAL), *members})]
-    if is_held_back is None or not plan.universal_holdout_share:
-        new = programme.iloc[:0]
+    new = programme.iloc[:0]
+    if is_held_back is not None and plan.universal_holdout_share:
+        known = ledger.arms(UNIVERSAL)
+        is_new = [name not in known and name not in members for name in programme["customer_id"]]
+        new = programme[np.array(is_new, dtype=np.bool_)]
     days = timedelta(days=plan.universal_horizon_days + plan.delete_after_days)
     return pd.DataFrame(
         {
