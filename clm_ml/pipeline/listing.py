@@ -156,11 +156,8 @@ def find_candidates(
 
     `scores` gives the frames anew each time it is called: they are gone through once more where uplift is asked.
     """
-    suppressed, consent, members = (
-        find_suppressed(config, tables),
-        find_consent(tables),
-        frozenset(ledger.arms(campaign)),
-    )
+    suppressed, consent = find_suppressed(config, tables), find_consent(tables)
+    members = frozenset(ledger.arms(campaign))
     permits = Permits(
         suppressed=suppressed.customers,
         consent=consent,
