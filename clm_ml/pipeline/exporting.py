@@ -102,15 +102,7 @@ def export(
         ranked = _with_reasons(found.ranked, box, tables, config)
         found = replace(found, ranked=ranked, warnings=found.warnings + _doubtful(ranked.customers["customer_id"]))
         give_back_memory()
-        share = share_to_hold_out(ranked, config, ledger, campaign)
-        members = ledger.arms(campaign)
-        arms = arms_of(ranked, campaign, config, share, members)
-        plays = plays_of(ranked, arms, members, campaign, config, ledger)
-        ledger.record(_programme(ranked, ledger, config, members, day))
-        rows = _ledger_rows(ranked, arms, plays, config, campaign, share)
-        del arms, members  # the ledger's are those of everybody who is listed, and of whoever was
-        arms, plays = ledger.record(rows), ledger.plays(campaign)
-        del rows
+        arms, plays = _assign(ranked, ledger, config, campaign, day)
     give_back_memory()
     listed = listed_of(found, arms, plays, campaign, tables, config)
     going, told = _going(listed, arms, order), {"uplift": found.proved.facts} if found.proved.facts else {}
@@ -169,6 +161,19 @@ def _same_model(box: Box, config: Config) -> Model:
             "made them any more; score again, or with --reasons all."
         )
     return model
+
+
+def _assign(
+    ranked: Ranked, ledger: Ledger, config: Config, campaign: str, day: str
+) -> tuple[dict[str, str], dict[str, int]]:
+    """Write down the arm and the play of those who are new; give those of everybody who is listed, or ever was."""
+    share, members = share_to_hold_out(ranked, config, ledger, campaign), ledger.arms(campaign)
+    arms = arms_of(ranked, campaign, config, share, members)
+    plays = plays_of(ranked, arms, members, campaign, config, ledger)
+    ledger.record(_programme(ranked, ledger, config, members, day))
+    rows = _ledger_rows(ranked, arms, plays, config, campaign, share)
+    del arms, members  # the ledger's take their place, and would not fit beside them
+    return ledger.record(rows), ledger.plays(campaign)
 
 
 def _programme(ranked: Ranked, ledger: Ledger, config: Config, members: Collection[str], day: str) -> pd.DataFrame:
